@@ -1,0 +1,17 @@
+//! The pure core of delm: what happens in a run, what may happen next, and whether a log obeyed the law.
+//!
+//! Refuses `std`: no clock, file, socket, thread, float, random source, hash map or `async`. Time, ids and order
+//! enter as data, so the same log gives the same state on any machine, for ever.
+#![no_std]
+#![deny(clippy::float_arithmetic)]
+
+extern crate alloc;
+
+pub mod codec;
+pub mod entry;
+pub mod event;
+pub mod ids;
+pub mod limits;
+pub mod reply;
+pub mod request;
+pub mod tree;
