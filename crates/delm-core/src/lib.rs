@@ -7,11 +7,22 @@
 
 extern crate alloc;
 
+pub mod apply;
+pub mod audit;
+pub mod blobs;
+pub mod check;
 pub mod codec;
+pub mod command;
+pub mod decide;
+pub mod dispatcher;
 pub mod entry;
 pub mod event;
 pub mod ids;
 pub mod limits;
+pub mod policy;
+pub mod prompt;
 pub mod reply;
 pub mod request;
+pub mod run;
+pub mod text;
 pub mod tree;

@@ -1,0 +1,191 @@
+//! Folding entries into state, and checking the law while doing so.
+//!
+//! Refuses an entry that breaks a law, and then leaves the state untouched; it never decides, never reads a blob, and
+//! never panics. The numbers are those of the coordination invariants (I-1 to I-47).
+
+pub(crate) mod calls;
+mod claims;
+mod lifecycle;
+mod queue;
+mod verified;
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::command::{Reply, command_of};
+use crate::entry::{Entry, RULES, Sealed};
+use crate::event::Event;
+use crate::ids::{AgentId, Digest, Millis, Seq};
+pub(crate) use queue::close_plan;
+pub(crate) use verified::taint_of;
+pub(crate) use verified::grade_of;
+use crate::run::{Phase, Run};
+
+/// A log that breaks a law.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq} breaks {law}: {what}")]
+pub struct Fault {
+    /// The entry.
+    pub seq: Seq,
+    /// The law's number.
+    pub law: &'static str,
+    /// What is wrong, with values.
+    pub what: String,
+}
+
+/// A broken law, before it is known in which entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    pub(crate) law: &'static str,
+    pub(crate) what: String,
+}
+
+pub(crate) type Lawful = Result<(), Broken>;
+
+/// Refuses with a law's number and words unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $law:literal, $($words:tt)+) => {
+        if !$condition {
+            return Err($crate::apply::Broken { law: $law, what: alloc::format!($($words)+) });
+        }
+    };
+}
+pub(crate) use ensure;
+
+pub(crate) fn broken(law: &'static str, what: impl Into<String>) -> Broken {
+    Broken { law, what: what.into() }
+}
+
+/// What an event needs to know of its entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) seq: Seq,
+    pub(crate) at: Millis,
+    pub(crate) agent: Option<AgentId>,
+}
+
+/// Folds one entry into the state.
+///
+/// # Errors
+/// [`Fault`] if the entry does not follow the head or breaks a law; `run` is then untouched.
+pub fn apply(run: &mut Run, sealed: &Sealed) -> Result<(), Fault> {
+    let mut next = run.clone();
+    check_and_fold(&mut next, sealed).map_err(|broken| Fault {
+        seq: sealed.entry.seq,
+        law: broken.law,
+        what: broken.what,
+    })?;
+    *run = next;
+    Ok(())
+}
+
+/// Seals the state that a decision left: the same end as after folding its entry.
+pub(crate) fn seal_after(run: &mut Run, sealed: &Sealed) -> Result<(), Fault> {
+    end_entry(run, sealed).map_err(|broken| Fault { seq: sealed.entry.seq, law: broken.law, what: broken.what })
+}
+
+fn check_and_fold(run: &mut Run, sealed: &Sealed) -> Lawful {
+    let entry = &sealed.entry;
+    begin_entry(run, entry)?;
+    let place = Place { seq: entry.seq, at: entry.at, agent: entry.agent };
+    for event in &entry.events {
+        apply_event(run, event, place)?;
+    }
+    end_entry(run, sealed)
+}
+
+/// The chain and the clock: what must hold before any event of an entry.
+fn begin_entry(run: &mut Run, entry: &Entry) -> Lawful {
+    let (seq, parent) = run.head.map_or((0, Digest::ZERO), |head| (head.seq + 1, head.id));
+    ensure!(entry.seq == seq, "I-34", "seq {} where {seq} follows", entry.seq);
+    ensure!(entry.parent == parent, "I-34", "parent {} where {parent} is the head", entry.parent);
+    ensure!(entry.at >= run.at, "I-8", "time goes back from {} to {} ms", run.at, entry.at);
+    ensure!(entry.rules == RULES, "I-42", "rules {} are unknown to this binary, which knows {RULES}", entry.rules);
+    ensure!(!entry.events.is_empty(), "I-37", "no event");
+    run.last_at = run.at;
+    run.at = entry.at;
+    Ok(())
+}
+
+/// What must hold after all events of an entry: nothing half-done, and the head moves.
+fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
+    let entry = &sealed.entry;
+    close_plan(run);
+    if let Some((job, _)) = run.jobs.limbo.first() {
+        return Err(broken("I-37", format!("{job} is left between two states")));
+    }
+    let claims = entry.events.iter().filter(|event| matches!(event, Event::Claimed(_))).count();
+    ensure!(claims <= 1, "I-1", "{claims} claims in one entry");
+    if matches!(entry.events.first(), Some(Event::RunResumed(_))) {
+        lifecycle::check_resumed(run, entry)?;
+    }
+    remember(run, entry)?;
+    run.tree.push(&sealed.id);
+    run.head = Some(sealed.head());
+    if run.id.is_none() {
+        run.id = Some(sealed.id);
+    }
+    Ok(())
+}
+
+/// Keeps the command and its reply, so that a repetition is answered alike (I-36).
+fn remember(run: &mut Run, entry: &Entry) -> Lawful {
+    let envelope = command_of(entry);
+    let last = run.agents.sent(entry.agent).map(crate::run::people::Sent::last);
+    let last = last.ok_or_else(|| broken("I-9", "the entry names an agent that never joined"))?;
+    ensure!(
+        last.is_none_or(|last| entry.command > last),
+        "I-36",
+        "command {} of its sender does not follow {last:?}",
+        entry.command
+    );
+    let kept_max = run.limits.commands_kept;
+    run.agents.keep(entry.agent, entry.command, envelope.command.digest(), Reply::of(entry), kept_max);
+    Ok(())
+}
+
+/// Folds one event; the laws that one event can break are checked here.
+pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful {
+    let born = run.phase != Phase::Unborn;
+    ensure!(born != matches!(event, Event::RunStarted(_)), "I-28", "{} at the wrong end of a run", event.kind());
+    if matches!(run.phase, Phase::Ended(_)) {
+        let allowed = matches!(event, Event::GistWithdrawn(_) | Event::BlobRedacted(_));
+        ensure!(allowed, "I-28", "{} after the run ended", event.kind());
+    }
+    match event {
+        Event::RunStarted(started) => lifecycle::run_started(run, started, place),
+        Event::RunForked(_) => Err(broken("I-40", "rules 1 know no forks; a newer delm may")),
+        Event::RunPaused(paused) => lifecycle::run_paused(run, paused),
+        Event::RunResumed(resumed) => lifecycle::run_resumed(run, resumed, place),
+        Event::RunEnded(ended) => lifecycle::run_ended(run, ended),
+        Event::SourceAdded(added) => lifecycle::source_added(run, added, place),
+        Event::SourceSkipped(skipped) => lifecycle::source_skipped(run, skipped, place),
+        Event::UnitAdded(added) => lifecycle::unit_added(run, added, place),
+        Event::AgentJoined(joined) => lifecycle::agent_joined(run, joined),
+        Event::AgentLeft(left) => lifecycle::agent_left(run, left),
+        Event::TaskAdded(added) => queue::task_added(run, added),
+        Event::Claimed(claimed) => claims::claimed(run, claimed, place),
+        Event::LeaseRenewed(renewed) => claims::lease_renewed(run, renewed, place),
+        Event::ClaimExpired(expired) => claims::claim_expired(run, expired, place),
+        Event::ClaimReleased(released) => claims::claim_released(run, released),
+        Event::ContextRead(read) => claims::context_read(run, read),
+        Event::Unfolded(unfolded) => claims::unfolded(run, unfolded),
+        Event::CallStarted(started) => calls::call_started(run, started),
+        Event::CallFinished(finished) => calls::call_finished(run, finished, place),
+        Event::CallFailed(failed) => calls::call_failed(run, failed),
+        Event::DraftSubmitted(draft) => verified::draft_submitted(run, draft, place),
+        Event::ResultRefused(refused) => verified::result_refused(run, refused, place),
+        Event::SummaryChecked(checked) => verified::summary_checked(run, checked),
+        Event::GistProposed(proposed) => verified::gist_proposed(run, proposed, place),
+        Event::VerdictGiven(given) => verified::verdict_given(run, given, place),
+        Event::GistAdmitted(admitted) => verified::gist_admitted(run, admitted, place),
+        Event::GistWithdrawn(withdrawn) => verified::gist_withdrawn(run, withdrawn),
+        Event::BlobRedacted(redacted) => verified::blob_redacted(run, redacted),
+        Event::TaskReopened(reopened) => queue::task_reopened(run, reopened, place),
+        Event::TaskAbandoned(abandoned) => queue::task_abandoned(run, abandoned, place),
+        Event::Drained(drained) => queue::drained(run, drained),
+        Event::Expanded(expanded) => queue::expanded(run, expanded),
+        Event::LimitReached(reached) => lifecycle::limit_reached(run, reached),
+        Event::AnswerGiven(answer) => lifecycle::answer_given(run, answer),
+    }
+}

@@ -1,0 +1,147 @@
+//! A gist and its evidence, read into statements and sets of words.
+//!
+//! Refuses to judge: it says what stands where.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::numbers;
+use crate::text::{Word, find_quote, sentences, stem, words};
+
+/// A word of a statement.
+#[derive(Clone, Debug)]
+pub(super) struct Token<'a> {
+    /// The word where it stands in its statement.
+    pub(super) word: Word<'a>,
+    /// Its normal form.
+    pub(super) normal: String,
+}
+
+impl Token<'_> {
+    /// What its forms have in common.
+    pub(super) fn stem(&self) -> &str {
+        stem(&self.normal)
+    }
+
+    /// Whether it says what a sentence is about.
+    pub(super) fn is_content(&self) -> bool {
+        let digits = self.normal.bytes().all(|b| b.is_ascii_digit());
+        (self.normal.len() > 2 || digits) && !is_function_word(&self.normal)
+    }
+}
+
+/// One sentence.
+#[derive(Clone, Debug)]
+pub(super) struct Statement<'a> {
+    pub(super) text: &'a str,
+    pub(super) tokens: Vec<Token<'a>>,
+}
+
+impl<'a> Statement<'a> {
+    /// The sentences of a text.
+    pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
+        sentences(text).filter_map(move |(start, end)| {
+            let text = text.get(start..end)?;
+            let tokens = words(text).map(|word| Token { normal: word.normalized(), word }).collect();
+            Some(Self { text, tokens })
+        })
+    }
+
+    /// What stands between a token and the one before it, or before the first.
+    pub(super) fn gap_before(&self, at: usize) -> &'a str {
+        let from = at.checked_sub(1).and_then(|before| self.tokens.get(before)).map_or(0, |token| token.word.end);
+        let to = self.tokens.get(at).map_or(self.text.len(), |token| token.word.start);
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    /// Whether it holds a word with this stem.
+    pub(super) fn has_stem(&self, wanted: &str) -> bool {
+        self.tokens.iter().any(|token| token.stem() == wanted)
+    }
+}
+
+/// All that a gist may say.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub(super) statements: Vec<Statement<'a>>,
+    pub(super) numbers: BTreeSet<String>,
+    texts: Vec<&'a str>,
+    words: BTreeSet<String>,
+    stems: BTreeSet<String>,
+    /// First letters of the capitalised words of each text, a blank between texts.
+    initials: String,
+}
+
+impl<'a> Evidence<'a> {
+    pub(super) fn read(texts: &[&'a str]) -> Self {
+        let statements: Vec<Statement<'a>> = texts.iter().flat_map(|text| Statement::all(text)).collect();
+        let tokens = || statements.iter().flat_map(|statement| &statement.tokens);
+        let mut initials = String::new();
+        for text in texts {
+            initials.extend(words(text).filter(Word::is_capitalized).filter_map(|word| word.normalized().chars().next()));
+            initials.push(' ');
+        }
+        Self {
+            numbers: statements.iter().flat_map(numbers::of).flat_map(|number| number.values).collect(),
+            words: tokens().map(|token| token.normal.clone()).collect(),
+            stems: tokens().map(|token| token.stem().into()).collect(),
+            texts: texts.to_vec(),
+            statements,
+            initials,
+        }
+    }
+
+    /// Whether a sentence is a quote of one of the texts.
+    pub(super) fn quotes(&self, sentence: &str) -> bool {
+        self.texts.iter().any(|text| find_quote(text, sentence).is_some())
+    }
+
+    /// Whether a word, or a form of it, stands in the evidence.
+    pub(super) fn has_word(&self, normal: &str) -> bool {
+        self.words.contains(normal) || self.stems.contains(stem(normal)) || self.stems.contains(stem(stem(normal)))
+    }
+
+    /// Words of the evidence that begin so.
+    pub(super) fn words_with(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        let from = self.words.range(String::from(prefix)..);
+        from.map(String::as_str).take_while(move |word| word.starts_with(prefix))
+    }
+
+    /// Whether capitalised words in a row begin with these letters.
+    pub(super) fn has_initials(&self, letters: &str) -> bool {
+        self.initials.contains(letters)
+    }
+}
+
+/// Words that carry grammar and no subject, sorted.
+const FUNCTION_WORDS: &[&str] = &[
+    "a", "about", "above", "according", "after", "again", "against", "all", "also", "although", "among", "an", "and",
+    "another", "any", "are", "as", "at", "be", "because", "been", "before", "being", "below", "between", "both", "but",
+    "by", "can", "could", "despite", "did", "do", "does", "doing", "done", "during", "each", "either", "ever", "every",
+    "few", "following", "for", "from", "further", "had", "has", "have", "having", "he", "hence", "her", "here", "hers",
+    "him", "his", "how", "however", "i", "if", "in", "indeed", "instead", "into", "is", "it", "its", "later", "many",
+    "may", "me", "might", "more", "moreover", "most", "much", "must", "my", "neither", "never", "no", "nobody", "none",
+    "nor", "not", "nothing", "now", "of", "off", "on", "once", "one", "only", "or", "other", "our", "out", "over",
+    "own", "per", "rather", "same", "several", "shall", "she", "should", "since", "so", "some", "still", "such", "than",
+    "that", "the", "their", "them", "then", "there", "therefore", "these", "they", "this", "those", "though", "through",
+    "thus", "to", "too", "toward", "towards", "under", "unlike", "until", "up", "upon", "us", "very", "was", "we",
+    "were", "what", "when", "where", "whereas", "whether", "which", "while", "who", "whom", "whose", "why", "will",
+    "with", "within", "without", "would", "yet", "you", "your",
+];
+
+/// Whether a normalised word only carries grammar.
+pub(super) fn is_function_word(normal: &str) -> bool {
+    FUNCTION_WORDS.binary_search(&normal).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn function_words_are_sorted() {
+        assert!(FUNCTION_WORDS.is_sorted());
+        assert!(is_function_word("the") && !is_function_word("thesis"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Claims and the calls that begin with them.
+//!
+//! Refuses a claim whose first call the budget cannot bear: it waits for reservations to come back, or stops the run.
+
+use super::builder::Builder;
+use super::Refusal;
+use crate::apply::calls::purpose_of;
+use crate::event::{
+    Ablation, CallFailed, CallFault, CallStarted, ClaimReleased, Claimed, ContextRead, LeaseRenewed, PauseCause,
+    Price, RequestRef,
+};
+use crate::ids::{AgentId, CallId, Digest, Fence, Job, MicroUsd};
+use crate::prompt;
+use crate::request::Request;
+use crate::run::{Claim, Phase};
+
+/// Whether a budget bears what a call may take.
+enum Affordable {
+    Yes,
+    /// Once calls in flight give back what they do not use.
+    Later,
+    /// Not at all: which limit, its value, and what would be spent.
+    Never(&'static str, u64, u64),
+}
+
+impl Builder<'_> {
+    /// The sender, who must have joined and not left.
+    pub(super) fn sender(&self) -> Result<AgentId, Refusal> {
+        let agent = self.agent.ok_or(Refusal::WrongSender)?;
+        let known = self.run.agent(agent).is_some_and(|agent| !agent.left);
+        if known { Ok(agent) } else { Err(Refusal::UnknownAgent { agent }) }
+    }
+
+    pub(super) fn claim(&mut self, wanted: Option<Job>) -> Result<(), Refusal> {
+        let agent = self.sender()?;
+        if self.run.phase() != Phase::Running {
+            return Err(Refusal::NotRunning { phase: self.run.phase() });
+        }
+        if let Some(fence) = self.run.agent(agent).and_then(|agent| agent.claim) {
+            return Err(Refusal::HasClaim { fence });
+        }
+        let job = wanted.or_else(|| self.policy.next(&self.run, agent)).ok_or(Refusal::NoWork)?;
+        if !self.policy.may_take(&self.run, agent, &job) {
+            return Err(Refusal::NoWork);
+        }
+        self.take(agent, job)
+    }
+
+    /// After a submission: the sender's next job in the same entry, or nothing if there is none for it.
+    pub(super) fn claim_next(&mut self) -> Result<(), Refusal> {
+        match self.claim(None) {
+            Err(Refusal::NoWork | Refusal::NotRunning { .. } | Refusal::BudgetReserved | Refusal::HasClaim { .. }) => Ok(()),
+            Err(Refusal::UnknownAgent { .. } | Refusal::WrongSender) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn take(&mut self, agent: AgentId, job: Job) -> Result<(), Refusal> {
+        let undo = (self.run.clone(), self.nothing_yet());
+        let attempt = self.run.jobs().get(&job).map_or(1, |state| state.failures + 1);
+        let deadline_ms = self.at.saturating_add(self.policy.lease_ms(&self.run, &job).max(1));
+        self.emit(Claimed { job, agent, fence: self.seq, deadline_ms, attempt })?;
+        let length = self.length_for(&job);
+        self.emit(ContextRead { fence: self.seq, length })?;
+        if prompt::is_builtin(&self.run, purpose_of(&job)) {
+            return Ok(());
+        }
+        match self.call(self.seq, job, None)? {
+            Affordable::Yes => Ok(()),
+            other => {
+                let (before, alone) = undo;
+                self.take_back(before, 2);
+                match other {
+                    Affordable::Never(limit, value, spent) => {
+                        self.stop(PauseCause::Budget, limit, value, spent)?;
+                        self.settle()
+                    }
+                    _ if alone => Err(Refusal::BudgetReserved),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// How much of the context a job reads: readers and reviewers judge what is in front of them alone.
+    fn length_for(&self, job: &Job) -> u64 {
+        let blind = match job {
+            Job::Read(_) | Job::Review(_) => true,
+            Job::Reason(_) => self.run.ablated(Ablation::Sharing),
+            Job::Plan | Job::Expand(_) | Job::Finalize => false,
+        };
+        if blind { 0 } else { self.run.notes().len() as u64 }
+    }
+
+    /// Begins a call under a claim, if the budget bears it.
+    fn call(&mut self, fence: Fence, job: Job, again: Option<(Digest, Digest)>) -> Result<Affordable, Refusal> {
+        let unknown = || Refusal::StaleFence { fence };
+        let recipe = prompt::recipe(&self.run, job, again).ok_or_else(unknown)?;
+        let request = prompt::render(&self.run, &self.kept, &recipe)?;
+        let tokens = self.tokens_max(&request);
+        let money = self.price(&request.model).map(|price| cost(price, tokens.0, 0, tokens.1));
+        match self.affordable(tokens.0.saturating_add(tokens.1), money.unwrap_or(0)) {
+            Affordable::Yes => {}
+            no => return Ok(no),
+        }
+        let hash = prompt::hash(&self.run, &request);
+        self.emit(CallStarted {
+            call: CallId(self.run.ledger().calls.saturating_add(1)),
+            fence,
+            purpose: request.purpose,
+            model: request.model.clone(),
+            request: RequestRef { hash, recipe },
+            reserved_microusd: money,
+            reserved_tokens: tokens.0.saturating_add(tokens.1),
+        })?;
+        self.request = Some(request);
+        Ok(Affordable::Yes)
+    }
+
+    /// Begins another call under a claim, or gives the claim back and stops when the budget does not bear it.
+    pub(super) fn call_again(
+        &mut self,
+        fence: Fence,
+        claim: &Claim,
+        again: Option<(Digest, Digest)>,
+    ) -> Result<(), Refusal> {
+        match self.call(fence, claim.job, again)? {
+            Affordable::Yes => Ok(()),
+            Affordable::Later => self.release_claim(fence, claim.job),
+            Affordable::Never(limit, value, spent) => {
+                self.release_claim(fence, claim.job)?;
+                if self.run.phase() == Phase::Running {
+                    self.stop(PauseCause::Budget, limit, value, spent)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The most tokens a request can take, in and out. Bytes bound tokens from above by a recorded ratio.
+    fn tokens_max(&self, request: &Request) -> (u64, u64) {
+        let context = prompt::context_bytes(&self.run, request);
+        let again = request.again.as_ref().map_or(0, |(reply, problem)| reply.len() + problem.len());
+        let bytes = (request.preamble.len() + context + request.ask.len() + request.schema.len() + again) as u64;
+        (bytes.div_ceil(self.run.limits().bytes_per_token), request.output_tokens_max)
+    }
+
+    fn price(&self, model: &str) -> Option<&Price> {
+        self.run.started().and_then(|started| started.prices.iter().find(|price| price.model == model))
+    }
+
+    /// What a finished call costs, if its model has a price and its tokens were counted.
+    pub(super) fn cost_of(&self, call: &crate::command::CallDone) -> Option<MicroUsd> {
+        let model = self.run.open_call(call.call).map(|open| open.started.model.clone())?;
+        let (price, tokens) = (self.price(&model)?, call.tokens?);
+        Some(cost(price, tokens.input, tokens.cached, tokens.output))
+    }
+
+    fn affordable(&self, tokens: u64, money: MicroUsd) -> Affordable {
+        let (limits, ledger) = (self.run.limits(), self.run.ledger());
+        let checks = [
+            ("budget_tokens", limits.budget_tokens, ledger.spent_tokens(), ledger.reserved_tokens, tokens),
+            ("budget_microusd", limits.budget_microusd, ledger.spent_microusd, ledger.reserved_microusd, money),
+        ];
+        for (limit, budget, spent, reserved, more) in checks {
+            let needed = spent.saturating_add(more);
+            if budget > 0 && needed > budget {
+                return Affordable::Never(limit, budget, needed);
+            }
+            if budget > 0 && needed.saturating_add(reserved) > budget {
+                return Affordable::Later;
+            }
+        }
+        Affordable::Yes
+    }
+
+    /// The sender's live claim under a fence.
+    pub(super) fn own_claim(&self, fence: Fence) -> Result<Claim, Refusal> {
+        let agent = self.sender()?;
+        let claim = self.run.claim(fence).filter(|claim| claim.agent == agent);
+        claim.cloned().ok_or(Refusal::StaleFence { fence })
+    }
+
+    pub(super) fn renew(&mut self, fence: Fence) -> Result<(), Refusal> {
+        let claim = self.own_claim(fence)?;
+        let lease = self.policy.lease_ms(&self.run, &claim.job).max(1);
+        let deadline_ms = self.at.saturating_add(lease).max(claim.deadline_ms);
+        self.emit(LeaseRenewed { job: claim.job, agent: claim.agent, fence, deadline_ms, attempt: claim.attempt })
+    }
+
+    pub(super) fn release(&mut self, fence: Fence) -> Result<(), Refusal> {
+        let claim = self.own_claim(fence)?;
+        self.release_claim(fence, claim.job)?;
+        self.lose_call(claim.call)
+    }
+
+    /// Gives a job back; past the bound on releases that is a failed attempt.
+    pub(super) fn release_claim(&mut self, fence: Fence, job: Job) -> Result<(), Refusal> {
+        self.emit(ClaimReleased { job, fence })?;
+        if self.run.jobs.limbo.contains_key(&job) {
+            let reason = self.keep("released more often than releases_max allows");
+            self.attempt_failed(job, reason)?;
+        }
+        Ok(())
+    }
+
+    /// Closes a call whose maker has let it go, charged at its reservation.
+    pub(super) fn lose_call(&mut self, call: Option<CallId>) -> Result<(), Refusal> {
+        let Some((call, open)) = call.and_then(|call| Some((call, self.run.open_call(call)?.clone()))) else {
+            return Ok(());
+        };
+        let error = self.keep("the process that made this call let it go; charged at its reservation");
+        self.emit(CallFailed {
+            call,
+            fault: CallFault::Lost,
+            error,
+            charged_microusd: open.started.reserved_microusd,
+            charged_tokens: open.started.reserved_tokens,
+            tries: 0,
+        })
+    }
+
+    /// Closes every call that is still open.
+    pub(super) fn close_calls(&mut self) -> Result<(), Refusal> {
+        let open: alloc::vec::Vec<CallId> = self.run.ledger().open().map(|(call, _)| *call).collect();
+        open.into_iter().try_for_each(|call| self.lose_call(Some(call)))
+    }
+
+    /// Takes the last `count` events back, to the state before them.
+    fn take_back(&mut self, before: crate::run::Run, count: usize) {
+        self.run = before;
+        self.request = None;
+        self.drop_events(count);
+    }
+}
+
+/// The cost of so many tokens, rounded up.
+fn cost(price: &Price, input: u64, cached: u64, output: u64) -> MicroUsd {
+    let full = u128::from(input.saturating_sub(cached)) * u128::from(price.in_microusd);
+    let kept = u128::from(cached.min(input)) * u128::from(price.cached_microusd);
+    let out = u128::from(output) * u128::from(price.out_microusd);
+    let cost = (full + kept + out).div_ceil(1_000_000);
+    MicroUsd::try_from(cost).unwrap_or(MicroUsd::MAX)
+}

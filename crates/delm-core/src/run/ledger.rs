@@ -1,0 +1,135 @@
+//! What a run has spent and what it has set aside, in tokens and millionths of a dollar.
+//!
+//! Refuses to guess: an unknown cost is counted as a call of unknown cost, never as zero.
+
+use rpds::RedBlackTreeMapSync;
+
+use crate::event::{CallFailed, CallFinished, CallStarted, Purpose};
+use crate::ids::{AgentId, CallId, Fence, Job, MicroUsd};
+
+/// A call without an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenCall {
+    /// The claim it was made for; the claim may be over.
+    pub fence: Fence,
+    /// Who made it.
+    pub agent: AgentId,
+    /// What for.
+    pub job: Job,
+    /// What for, as a purpose.
+    pub purpose: Purpose,
+    /// Its start, as recorded.
+    pub started: alloc::sync::Arc<CallStarted>,
+}
+
+/// Totals of all calls, rejected, stale and failed ones included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    pub(crate) open: RedBlackTreeMapSync<CallId, OpenCall>,
+    /// Calls started.
+    pub calls: u32,
+    /// Calls that brought a reply.
+    pub finished: u32,
+    /// Calls that brought none.
+    pub failed: u32,
+    /// Tokens in.
+    pub tokens_in: u64,
+    /// Tokens out.
+    pub tokens_out: u64,
+    /// Of those in, read from a provider's cache.
+    pub tokens_cached: u64,
+    /// Tokens charged for calls that brought no reply or whose provider did not count them.
+    pub tokens_charged: u64,
+    /// Money spent, as far as it is known.
+    pub spent_microusd: MicroUsd,
+    /// Ended calls whose cost is unknown.
+    pub cost_unknown: u32,
+    /// Money set aside for open calls.
+    pub reserved_microusd: MicroUsd,
+    /// Tokens set aside for open calls.
+    pub reserved_tokens: u64,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            open: RedBlackTreeMapSync::new_sync(),
+            calls: 0,
+            finished: 0,
+            failed: 0,
+            tokens_in: 0,
+            tokens_out: 0,
+            tokens_cached: 0,
+            tokens_charged: 0,
+            spent_microusd: 0,
+            cost_unknown: 0,
+            reserved_microusd: 0,
+            reserved_tokens: 0,
+        }
+    }
+}
+
+impl Ledger {
+    /// Calls without an end, by label.
+    pub fn open(&self) -> impl Iterator<Item = (&CallId, &OpenCall)> {
+        self.open.iter()
+    }
+
+    /// Tokens that count against the budget.
+    #[must_use]
+    pub fn spent_tokens(&self) -> u64 {
+        self.tokens_in.saturating_add(self.tokens_out).saturating_add(self.tokens_charged)
+    }
+
+    /// The whole cost, or none if a part of it is unknown.
+    #[must_use]
+    pub fn cost_microusd(&self) -> Option<MicroUsd> {
+        (self.cost_unknown == 0).then_some(self.spent_microusd)
+    }
+
+    pub(crate) fn start(&mut self, call: OpenCall) {
+        self.calls += 1;
+        self.reserved_microusd = self.reserved_microusd.saturating_add(call.started.reserved_microusd.unwrap_or(0));
+        self.reserved_tokens = self.reserved_tokens.saturating_add(call.started.reserved_tokens);
+        self.open.insert_mut(call.started.call, call);
+    }
+
+    pub(crate) fn finish(&mut self, end: &CallFinished) -> Option<OpenCall> {
+        let open = self.close(end.call)?;
+        self.finished += 1;
+        match end.tokens {
+            Some(tokens) => {
+                self.tokens_in = self.tokens_in.saturating_add(tokens.input);
+                self.tokens_out = self.tokens_out.saturating_add(tokens.output);
+                self.tokens_cached = self.tokens_cached.saturating_add(tokens.cached);
+            }
+            // A provider that does not count is charged at the most the call could take.
+            None => self.tokens_charged = self.tokens_charged.saturating_add(open.started.reserved_tokens),
+        }
+        self.pay(end.cost_microusd);
+        Some(open)
+    }
+
+    pub(crate) fn fail(&mut self, end: &CallFailed) -> Option<OpenCall> {
+        let open = self.close(end.call)?;
+        self.failed += 1;
+        self.tokens_charged = self.tokens_charged.saturating_add(end.charged_tokens);
+        self.pay(end.charged_microusd);
+        Some(open)
+    }
+
+    fn pay(&mut self, cost: Option<MicroUsd>) {
+        match cost {
+            Some(cost) => self.spent_microusd = self.spent_microusd.saturating_add(cost),
+            None => self.cost_unknown += 1,
+        }
+    }
+
+    fn close(&mut self, call: CallId) -> Option<OpenCall> {
+        let open = self.open.get(&call).cloned()?;
+        self.open.remove_mut(&call);
+        self.reserved_microusd = self.reserved_microusd.saturating_sub(open.started.reserved_microusd.unwrap_or(0));
+        self.reserved_tokens = self.reserved_tokens.saturating_sub(open.started.reserved_tokens);
+        Some(open)
+    }
+}
