@@ -70,7 +70,8 @@ impl<'a> Iterator for Words<'a> {
         let mut chars = self.text.get(end..)?.chars().peekable();
         let mut count = 1;
         while let Some(c) = chars.next() {
-            let inside = if is_word_char(c) { !stands_alone(c) } else { joins(before, c, chars.peek().copied()) };
+            let inside =
+                if is_word_char(c) { !stands_alone(c) } else { joins(before, c, chars.peek().copied()) };
             if stands_alone(first) || !inside || count == WORD_CHARS_MAX {
                 break;
             }
@@ -205,7 +206,8 @@ pub(crate) fn joins(before: char, c: char, after: Option<char>) -> bool {
 pub(crate) fn has_thousands(number: &str) -> bool {
     let whole = number.split('.').next().unwrap_or(number);
     let mut groups = whole.split(',');
-    let first = groups.next().is_some_and(|g| matches!(g.len(), 1..=3) && g.bytes().all(|b| b.is_ascii_digit()));
+    let first =
+        groups.next().is_some_and(|g| matches!(g.len(), 1..=3) && g.bytes().all(|b| b.is_ascii_digit()));
     let digits = |g: &str| g.bytes().take_while(u8::is_ascii_digit).count();
     first && whole.contains(',') && groups.all(|g| g.len() >= 3 && digits(g) == 3)
 }
@@ -225,7 +227,10 @@ mod tests {
         assert_eq!(normal("in 1,5 and 3. end."), ["in", "1,5", "and", "3", "end"]);
         assert_eq!(normal("state-of-the-art 'quoted'"), ["state", "of", "the", "art", "quoted"]);
         assert_eq!(normal("東京 is ÉTÉ"), ["東", "京", "is", "ete"]);
-        assert_eq!(normal("Beyoncé Beyonce\u{301} Œuvre ſ Łódź Straße"), ["beyonce", "beyonce", "ouvre", "s", "lodz", "strase"]);
+        assert_eq!(
+            normal("Beyoncé Beyonce\u{301} Œuvre ſ Łódź Straße"),
+            ["beyonce", "beyonce", "ouvre", "s", "lodz", "strase"]
+        );
         assert!(normal(" ,.'' \u{0}\u{feff}").is_empty());
     }
 
@@ -246,7 +251,8 @@ mod tests {
 
     #[test]
     fn stems_join_the_forms_of_a_word() {
-        for (a, b) in [("films", "film"), ("studies", "study"), ("directed", "directing"), ("cities", "city")] {
+        for (a, b) in [("films", "film"), ("studies", "study"), ("directed", "directing"), ("cities", "city")]
+        {
             assert_eq!(stem(a), stem(b), "{a} {b}");
         }
         for word in ["news1", "bus", "class", "is", "été", "red", "sing"] {
@@ -256,9 +262,16 @@ mod tests {
 
     #[test]
     fn tokens_are_counted_by_the_rule() {
-        for (text, tokens) in
-            [("", 0), (" ", 0), ("\n\n", 1), ("word", 1), ("sevenletters", 2), ("1903", 2), ("a, b.", 4), ("東京", 2)]
-        {
+        for (text, tokens) in [
+            ("", 0),
+            (" ", 0),
+            ("\n\n", 1),
+            ("word", 1),
+            ("sevenletters", 2),
+            ("1903", 2),
+            ("a, b.", 4),
+            ("東京", 2),
+        ] {
             assert_eq!(gist_tokens(text), tokens, "{text:?}");
         }
         assert!(gist_tokens(&" ".repeat(4000)) > 100);

@@ -65,6 +65,7 @@ fn added_and_dropped_negations_are_caught() {
     for gist in [
         "The Halden Bridge was not designed by Mara Quist.",
         "It never opened.",
+        "The cost in crowns wasn't twice the estimate.",
         "Quist's firm built in Italy again.",
         "Women were employed.",
         "It is false that it was designed by Quist.",
@@ -82,7 +83,7 @@ fn what_the_checks_are_known_to_let_pass() {
     for gist in [
         "Mara Quist was designed by the Halden Bridge.",
         "It cost 1958 crowns.",
-        "The cost in crowns wasn't twice the estimate.",
+        "The firm of Quist was never the Nordic Iron Works.",
         "It cost 1.2 million euros and fell down.",
     ] {
         assert_eq!(failed(gist, &[BRIDGE]), [""; 0], "{gist}");

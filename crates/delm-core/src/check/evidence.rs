@@ -50,7 +50,8 @@ impl<'a> Statement<'a> {
 
     /// What stands between a token and the one before it, or before the first.
     pub(super) fn gap_before(&self, at: usize) -> &'a str {
-        let from = at.checked_sub(1).and_then(|before| self.tokens.get(before)).map_or(0, |token| token.word.end);
+        let from =
+            at.checked_sub(1).and_then(|before| self.tokens.get(before)).map_or(0, |token| token.word.end);
         let to = self.tokens.get(at).map_or(self.text.len(), |token| token.word.start);
         self.text.get(from..to).unwrap_or_default()
     }
@@ -79,7 +80,9 @@ impl<'a> Evidence<'a> {
         let tokens = || statements.iter().flat_map(|statement| &statement.tokens);
         let mut initials = String::new();
         for text in texts {
-            initials.extend(words(text).filter(Word::is_capitalized).filter_map(|word| word.normalized().chars().next()));
+            initials.extend(
+                words(text).filter(Word::is_capitalized).filter_map(|word| word.normalized().chars().next()),
+            );
             initials.push(' ');
         }
         Self {
@@ -99,7 +102,9 @@ impl<'a> Evidence<'a> {
 
     /// Whether a word, or a form of it, stands in the evidence.
     pub(super) fn has_word(&self, normal: &str) -> bool {
-        self.words.contains(normal) || self.stems.contains(stem(normal)) || self.stems.contains(stem(stem(normal)))
+        self.words.contains(normal)
+            || self.stems.contains(stem(normal))
+            || self.stems.contains(stem(stem(normal)))
     }
 
     /// Words of the evidence that begin so.
@@ -115,6 +120,7 @@ impl<'a> Evidence<'a> {
 }
 
 /// Words that carry grammar and no subject, sorted.
+#[rustfmt::skip] // One word a line is no help to a reader.
 const FUNCTION_WORDS: &[&str] = &[
     "a", "about", "above", "according", "after", "again", "against", "all", "also", "although", "among", "an", "and",
     "another", "any", "are", "as", "at", "be", "because", "been", "before", "being", "below", "between", "both", "but",

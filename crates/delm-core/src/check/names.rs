@@ -26,7 +26,9 @@ pub(super) fn missing(statements: &[Statement<'_>], known: &Evidence<'_>) -> Vec
 }
 
 fn is_name(statement: &Statement<'_>, at: usize) -> bool {
-    let Some(token) = statement.tokens.get(at).filter(|token| token.word.is_capitalized()) else { return false };
+    let Some(token) = statement.tokens.get(at).filter(|token| token.word.is_capitalized()) else {
+        return false;
+    };
     // Single letters are initials, enumerations and pronouns.
     if token.normal.chars().nth(1).is_none() || is_function_word(&token.normal) || is_title(&token.normal) {
         return false;
@@ -64,7 +66,8 @@ fn has_cognate(normal: &str, known: &Evidence<'_>) -> bool {
     known.words_with(prefix).any(|word| {
         let same = normal.char_indices().zip(word.chars()).take_while(|((_, a), b)| a == b).last();
         let shared = same.map_or(0, |((at, c), _)| at + c.len_utf8());
-        let (mine, theirs) = (normal.get(shared..).unwrap_or_default(), word.get(shared..).unwrap_or_default());
+        let (mine, theirs) =
+            (normal.get(shared..).unwrap_or_default(), word.get(shared..).unwrap_or_default());
         let pair = |a: &str, p: &str| ADJECTIVES.contains(&a) && PLACES.contains(&p);
         pair(mine, theirs) || pair(theirs, mine)
     })

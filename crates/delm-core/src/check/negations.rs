@@ -13,11 +13,13 @@ use crate::text::stem;
 const SCOPE_MAX: usize = 5;
 
 /// Words that negate.
+#[rustfmt::skip]
 const CUES: &[&str] = &[
     "not", "no", "never", "without", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "false", "untrue",
 ];
 
 /// Words that, in any form, may stand where another text negates: they excuse, they never accuse.
+#[rustfmt::skip]
 const DOUBTS: &[&str] = &[
     "0", "absent", "absence", "alone", "avoid", "barely", "cease", "contrary", "decline", "deny", "disprove", "except",
     "exclude", "fail", "failure", "few", "forbid", "forbidden", "former", "formerly", "hardly", "impossible", "incorrect",
@@ -46,9 +48,10 @@ fn added(statement: &Statement<'_>, known: &Evidence<'_>) -> Vec<String> {
     let unfounded = cues.filter(|at| {
         let scope = scope(statement, *at);
         !known.statements.iter().any(|other| {
-            let shared = scope.iter().filter(|word| other.has_stem(word) || has_opposite(other, word)).count();
+            let shared =
+                scope.iter().filter(|word| other.has_stem(word) || has_opposite(other, word)).count();
             let opposite = scope.iter().any(|word| has_opposite(other, word));
-            shared * 2 >= scope.len() && (opposite || doubts(other) || any_cue(other))
+            (shared * 2 > scope.len() || scope.is_empty()) && (opposite || doubts(other) || any_cue(other))
         })
     });
     unfounded.map(|at| snippet(statement, at)).collect()
@@ -65,10 +68,12 @@ fn dropped(statement: &Statement<'_>, other: &Statement<'_>, known: &Evidence<'_
         }
         // One shared word is chance, unless the sentences share their subject as well.
         let outside = |token: &&Token<'_>| token.is_content() && !scope.contains(&token.stem());
-        let about_the_same = other.tokens.iter().filter(outside).any(|token| statement.has_stem(token.stem()));
-        let said_elsewhere = known.statements.iter().any(|third| {
-            !any_cue(third) && affirmed.iter().all(|word| third.has_stem(word))
-        });
+        let about_the_same =
+            other.tokens.iter().filter(outside).any(|token| statement.has_stem(token.stem()));
+        let said_elsewhere = known
+            .statements
+            .iter()
+            .any(|third| !any_cue(third) && affirmed.iter().all(|word| third.has_stem(word)));
         (affirmed.len() > 1 || about_the_same) && !said_elsewhere
     });
     lost.map(|at| snippet(other, at)).collect()
@@ -84,9 +89,8 @@ fn doubts(statement: &Statement<'_>) -> bool {
 
 /// Whether the statement holds `un-`, `in-`, `dis-`… before the word.
 fn has_opposite(statement: &Statement<'_>, wanted: &str) -> bool {
-    let opposite = |token: &Token<'_>| {
-        PREFIXES.iter().any(|prefix| token.stem().strip_prefix(prefix) == Some(wanted))
-    };
+    let opposite =
+        |token: &Token<'_>| PREFIXES.iter().any(|prefix| token.stem().strip_prefix(prefix) == Some(wanted));
     wanted.len() > 3 && statement.tokens.iter().any(opposite)
 }
 
@@ -95,7 +99,8 @@ fn has_opposite(statement: &Statement<'_>, wanted: &str) -> bool {
 fn negates(statement: &Statement<'_>, at: usize) -> bool {
     let Some(token) = statement.tokens.get(at) else { return false };
     let word = token.normal.as_str();
-    let contracted = word.ends_with("nt") && (token.word.text.ends_with("n't") || token.word.text.ends_with("n’t"));
+    let contracted =
+        word.ends_with("nt") && (token.word.text.ends_with("n't") || token.word.text.ends_with("n’t"));
     if !contracted && !CUES.contains(&word) {
         return false;
     }
@@ -106,8 +111,19 @@ fn negates(statement: &Statement<'_>, at: usize) -> bool {
     let mut governed = clause.filter_map(|at| statement.tokens.get(at)).take(SCOPE_MAX);
     let idiom = matches!(
         next,
-        "only" | "less" | "fewer" | "later" | "more" | "sooner" | "least" | "merely" | "just" | "doubt"
-            | "surprisingly" | "unlike" | "uncommon"
+        "only"
+            | "less"
+            | "fewer"
+            | "later"
+            | "more"
+            | "sooner"
+            | "least"
+            | "merely"
+            | "just"
+            | "doubt"
+            | "surprisingly"
+            | "unlike"
+            | "uncommon"
     ) || before.is_some_and(|before| before.normal == "or" && word == "not")
         || governed.any(|token| matches!(token.normal.as_str(), "until" | "till"));
     let numbered = word == "no" && statement.gap_before(at + 1).starts_with('.');
@@ -119,7 +135,9 @@ fn negates(statement: &Statement<'_>, at: usize) -> bool {
 fn scope<'a>(statement: &'a Statement<'_>, cue: usize) -> Vec<&'a str> {
     let mut governed = Vec::new();
     for at in cue + 1..statement.tokens.len() {
-        if ends_clause(statement, at) || governed.len() == SCOPE_MAX {
+        // In `it is false that …` the clause goes on.
+        let goes_on = at == cue + 1 && statement.tokens.get(at).is_some_and(|token| token.normal == "that");
+        if (ends_clause(statement, at) && !goes_on) || governed.len() == SCOPE_MAX {
             break;
         }
         governed.extend(statement.tokens.get(at).filter(|token| token.is_content()).map(Token::stem));
@@ -140,7 +158,18 @@ fn ends_clause(statement: &Statement<'_>, at: usize) -> bool {
     let word = statement.tokens.get(at).map_or("", |token| token.normal.as_str());
     let conjunction = matches!(
         word,
-        "but" | "and" | "or" | "although" | "though" | "whereas" | "while" | "because" | "however" | "which" | "who" | "that"
+        "but"
+            | "and"
+            | "or"
+            | "although"
+            | "though"
+            | "whereas"
+            | "while"
+            | "because"
+            | "however"
+            | "which"
+            | "who"
+            | "that"
     );
     conjunction || statement.gap_before(at).contains([',', ';', ':', '(', ')', '—', '–', '.', '?', '!'])
 }
@@ -148,6 +177,6 @@ fn ends_clause(statement: &Statement<'_>, at: usize) -> bool {
 /// The negation with a few words behind it.
 fn snippet(statement: &Statement<'_>, at: usize) -> String {
     let from = statement.tokens.get(at).map_or(0, |token| token.word.start);
-    let last = statement.tokens.get(at..).unwrap_or_default().iter().take(SCOPE_MAX).last();
+    let last = statement.tokens.get(at..).unwrap_or_default().iter().take(SCOPE_MAX).next_back();
     statement.text.get(from..last.map_or(from, |token| token.word.end)).unwrap_or_default().to_string()
 }

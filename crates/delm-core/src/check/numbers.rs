@@ -20,7 +20,8 @@ pub(super) fn missing(statements: &[Statement<'_>], known: &Evidence<'_>) -> Vec
     let numbers = statements.iter().flat_map(of);
     let unknown = numbers.filter(|number| !number.values.iter().any(|value| known.numbers.contains(value)));
     // Both are pronouns and turns of speech far more often than numbers.
-    let judged = unknown.filter(|number| !matches!(number.written.as_str(), "one" | "first" | "One" | "First"));
+    let judged =
+        unknown.filter(|number| !matches!(number.written.as_str(), "one" | "first" | "One" | "First"));
     judged.map(|number| number.written).collect()
 }
 
@@ -212,7 +213,10 @@ const SMALL: &[(&str, &str, u128)] = &[
 ];
 
 fn small(word: &str) -> Option<u128> {
-    SMALL.iter().find(|(cardinal, ordinal, _)| *cardinal == word || *ordinal == word).map(|(_, _, value)| *value)
+    SMALL
+        .iter()
+        .find(|(cardinal, ordinal, _)| *cardinal == word || *ordinal == word)
+        .map(|(_, _, value)| *value)
 }
 
 #[cfg(test)]

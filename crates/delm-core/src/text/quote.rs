@@ -103,7 +103,10 @@ fn normalize(text: &str, mut give: impl FnMut(char, usize, usize) -> bool) {
 fn is_inside(before: char, c: char, after: Option<char>) -> bool {
     let solid = |c: char| is_word_char(c) && !stands_alone(c);
     let hyphen = matches!(c, '-' | '\u{2010}' | '\u{2011}') && before.is_alphabetic();
-    solid(c) || (solid(before) && after.is_some_and(solid) && (joins(before, c, after) || (hyphen && after.is_some_and(char::is_alphabetic))))
+    solid(c)
+        || (solid(before)
+            && after.is_some_and(solid)
+            && (joins(before, c, after) || (hyphen && after.is_some_and(char::is_alphabetic))))
 }
 
 #[cfg(test)]
@@ -158,8 +161,15 @@ mod tests {
         let span = |head: &str, tail: &str, words_min| {
             find_reference(text, head, tail, words_min).map(|(start, end)| &text[start..end])
         };
-        assert_eq!(span("two three four", "eight nine ten.", 3), Some("two three four five six seven eight nine ten."));
-        assert_eq!(span("two three four", "three four five", 3), Some("two three four five"), "they may overlap");
+        assert_eq!(
+            span("two three four", "eight nine ten.", 3),
+            Some("two three four five six seven eight nine ten.")
+        );
+        assert_eq!(
+            span("two three four", "three four five", 3),
+            Some("two three four five"),
+            "they may overlap"
+        );
         assert_eq!(span("two three four", "two three four", 3), Some("two three four"));
         assert_eq!(span("six seven eight", "two three four", 3), None, "the order counts");
         assert_eq!(span("two three", "eight nine ten", 3), None, "two words are too few");

@@ -9,12 +9,14 @@ use super::is_word_char;
 pub const SENTENCE_BYTES_MAX: usize = 2_000;
 
 /// Abbreviations whose point does not end a sentence, in lower case, besides single letters.
+#[rustfmt::skip]
 const ABBREVIATIONS: &[&str] = &[
     "al", "bros", "capt", "cf", "co", "col", "corp", "dr", "ed", "eds", "eg", "etc", "ft", "gen", "gov", "hon", "ie",
     "inc", "jr", "lt", "ltd", "messrs", "mr", "mrs", "ms", "mt", "prof", "rep", "rev", "sen", "sgt", "sr", "st", "vs",
 ];
 
 /// Abbreviations that are such only before a number.
+#[rustfmt::skip]
 const BEFORE_NUMBERS: &[&str] = &["approx", "art", "ca", "ch", "fig", "no", "nos", "op", "pp", "sec", "vol"];
 
 /// The sentences of a text in order, without blanks at either end; none is empty.
@@ -73,7 +75,8 @@ fn length_of_first(body: &str) -> usize {
 
 /// Bytes of further marks, closing quotes, brackets and footnote stars that belong to the end of a sentence.
 fn closers(rest: &str) -> usize {
-    let is_closer = |c: char| matches!(c, '.' | '!' | '?' | '…' | '"' | '\'' | '”' | '’' | ')' | ']' | '»' | '*' | '_');
+    let is_closer =
+        |c: char| matches!(c, '.' | '!' | '?' | '…' | '"' | '\'' | '”' | '’' | ')' | ']' | '»' | '*' | '_');
     rest.len() - rest.trim_start_matches(is_closer).len()
 }
 
@@ -128,17 +131,30 @@ mod tests {
             cut("Dr. J. S. Bach paid 3.5 marks. \"Did he?\" she asked. Yes!"),
             ["Dr. J. S. Bach paid 3.5 marks.", "\"Did he?\" she asked.", "Yes!"]
         );
-        assert_eq!(cut("He said \"No.\" Then left (fast). End"), ["He said \"No.\"", "Then left (fast).", "End"]);
-        assert_eq!(cut("It works, e.g. here. U.S. troops left."), ["It works, e.g. here.", "U.S. troops left."]);
+        assert_eq!(
+            cut("He said \"No.\" Then left (fast). End"),
+            ["He said \"No.\"", "Then left (fast).", "End"]
+        );
+        assert_eq!(
+            cut("It works, e.g. here. U.S. troops left."),
+            ["It works, e.g. here.", "U.S. troops left."]
+        );
         assert_eq!(cut("東京。大阪！ok"), ["東京。", "大阪！", "ok"]);
     }
 
     #[test]
     fn markdown_lines_are_kept_apart() {
-        let text = "\u{feff}# Title\r\nOne line\r\nwraps here.\r\n\r\n- item one\n- item two\n1. first\n\n> quoted";
+        let text =
+            "\u{feff}# Title\r\nOne line\r\nwraps here.\r\n\r\n- item one\n- item two\n1. first\n\n> quoted";
         assert_eq!(
             cut(text),
-            ["\u{feff}# Title\r\nOne line\r\nwraps here.", "- item one", "- item two", "1. first", "> quoted"]
+            [
+                "\u{feff}# Title\r\nOne line\r\nwraps here.",
+                "- item one",
+                "- item two",
+                "1. first",
+                "> quoted"
+            ]
         );
         assert_eq!(cut("# Title\nBody text"), ["# Title", "Body text"]);
     }

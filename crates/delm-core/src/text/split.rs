@@ -91,7 +91,8 @@ fn is_heading(line: &[u8]) -> bool {
 /// The last character boundary up to `high`, but after `start`, that does not part CR from LF.
 fn hard_cut(text: &str, start: usize, high: usize) -> usize {
     let bytes = text.as_bytes();
-    let parts_line_end = |at: usize| at > 0 && bytes.get(at - 1) == Some(&b'\r') && bytes.get(at) == Some(&b'\n');
+    let parts_line_end =
+        |at: usize| at > 0 && bytes.get(at - 1) == Some(&b'\r') && bytes.get(at) == Some(&b'\n');
     let lawful = |at: &usize| text.is_char_boundary(*at) && !parts_line_end(*at);
     let back = (start + 1..=high).rev().take(5).find(lawful);
     back.or_else(|| (high..text.len()).find(lawful)).unwrap_or(text.len())
@@ -104,7 +105,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn pieces(text: &str, unit_bytes: u64) -> Vec<&str> {
-        split(text, unit_bytes).iter().map(|(a, b)| &text[*a as usize..*b as usize]).collect()
+        let place = |at: u64| usize::try_from(at).unwrap();
+        split(text, unit_bytes).iter().map(|(a, b)| &text[place(*a)..place(*b)]).collect()
     }
 
     #[test]
@@ -127,8 +129,13 @@ mod tests {
 
     #[test]
     fn endless_lines_blanks_and_line_ends_are_cut_all_the_same() {
-        for text in ["x".repeat(10_000), " ".repeat(10_000), "\r\n".repeat(5_000), "é\u{0}".repeat(4_000), "€".repeat(3_000)]
-        {
+        for text in [
+            "x".repeat(10_000),
+            " ".repeat(10_000),
+            "\r\n".repeat(5_000),
+            "é\u{0}".repeat(4_000),
+            "€".repeat(3_000),
+        ] {
             let cut = pieces(&text, 100);
             assert!(cut.iter().all(|piece| !piece.is_empty() && piece.len() <= 100), "{:?}", cut.first());
             assert!(cut.iter().all(|piece| !piece.starts_with('\n')));
@@ -149,7 +156,7 @@ mod tests {
         fn units_join_to_the_text(text in "[a-c #\\n\\r.é€\u{1f600}]{0,300}", unit_bytes in 0_u64..80) {
             let cut = pieces(&text, unit_bytes);
             prop_assert_eq!(cut.concat(), text.as_str());
-            let most = unit_bytes.max(4) as usize;
+            let most = usize::try_from(unit_bytes.max(4)).unwrap();
             prop_assert!(cut.iter().all(|piece| !piece.is_empty() && piece.len() <= most + 4));
             let long: Vec<String> = cut.iter().map(|piece| String::from(*piece)).collect();
             prop_assert!(long.iter().rev().skip(1).all(|piece| piece.len() * 2 + 8 >= most));
