@@ -11,7 +11,7 @@
 //!   `twelve hundred`; `3` and `three`, `3rd` and `third`; `1914–18` also gives 1918. A scale belongs to its number: `2` is
 //!   not in `2 million`. Not judged: the words `one` and `first`, plurals (`hundreds`), signs, units, fractions like `½`. A word
 //!   with a digit in it (`H5N1`) must stand there as it is.
-//! * `negations`: *added*, if the gist negates something and no evidence sentence with most of those words
+//! * `negations`: *added*, if the gist negates something and no evidence sentence with at least half of those words
 //!   negates, fails or doubts anything; *dropped*, if a negation in the evidence governs words most of which the gist
 //!   affirms, and no evidence sentence affirms them. Not judged: double negation, irony, opposites (`rose`, `fell`).
 //! * `names`: each capitalised word within a sentence, and each acronym, must stand in the evidence in any case, with or

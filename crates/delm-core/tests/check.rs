@@ -68,7 +68,7 @@ fn added_and_dropped_negations_are_caught() {
         "The cost in crowns wasn't twice the estimate.",
         "Quist's firm built in Italy again.",
         "Women were employed.",
-        "It is false that it was designed by Quist.",
+        "It is false that the Halden Bridge was designed.",
     ] {
         assert_eq!(failed(gist, &[BRIDGE]), ["negations"], "{gist}");
     }

@@ -51,7 +51,7 @@ fn added(statement: &Statement<'_>, known: &Evidence<'_>) -> Vec<String> {
             let shared =
                 scope.iter().filter(|word| other.has_stem(word) || has_opposite(other, word)).count();
             let opposite = scope.iter().any(|word| has_opposite(other, word));
-            (shared * 2 > scope.len() || scope.is_empty()) && (opposite || doubts(other) || any_cue(other))
+            shared * 2 >= scope.len() && (opposite || doubts(other) || any_cue(other))
         })
     });
     unfounded.map(|at| snippet(statement, at)).collect()
