@@ -1,2 +1,11 @@
-//! Placeholder while the workspace is laid out.
+//! The command line of delm: reads arguments, environment and keys, runs one verb, ends with its exit code.
+//!
+//! Refuses to decide anything about a run and to write a log: that is the engine's.
+
+mod args;
+mod environment;
+mod error;
+mod output;
+mod refs;
+
 fn main() {}

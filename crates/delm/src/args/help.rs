@@ -1,0 +1,126 @@
+//! Help: examples first, verbs in groups by what one wants to do.
+//!
+//! Refuses to describe a verb twice: one-line descriptions come from the tree itself.
+
+use std::fmt::Write;
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// The verbs in groups, in the order one meets them. A test holds this against the tree.
+pub(crate) const GROUPS: &[(&str, &[&str])] = &[
+    ("Ask", &["demo", "run", "resume", "cancel"]),
+    ("Look", &["ls", "show", "log", "queue", "agents", "facts", "calls", "cat", "unfold"]),
+    ("Check", &["verify", "replay", "export"]),
+    ("Upkeep", &["doctor", "config", "rm", "backup", "schema", "completions"]),
+];
+
+/// Examples of each verb, shown before everything else. A test parses every one.
+pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
+    ("demo", &["delm demo"]),
+    (
+        "run",
+        &[
+            "delm run --docs notes/ \"Who repaired the lamp, and when?\"",
+            "delm run \"Who repaired the lamp?\" --agents 8 --docs notes/ report.md",
+            "delm run \"What changed?\" --docs - --model openai::gpt-4.1-mini --budget-usd 0.50",
+            "delm run \"What changed?\" --docs notes/ --model ollama::qwen3:8b --name changes --dry-run",
+        ],
+    ),
+    ("resume", &["delm resume", "delm resume 7f3a --budget-usd 2 --deadline 30m"]),
+    ("cancel", &["delm cancel 7f3a"]),
+    ("ls", &["delm ls", "delm ls --resumable --since 2h", "delm ls --name 'light-*' --json"]),
+    ("show", &["delm show", "delm show light --json", "delm show replays/light.jsonl"]),
+    (
+        "log",
+        &[
+            "delm log -f",
+            "delm log last --kind verdict_given,gist_admitted -p",
+            "delm log 7f3a --agent a3 --reverse",
+        ],
+    ),
+    ("queue", &["delm queue", "delm queue 7f3a --json"]),
+    ("agents", &["delm agents", "delm agents light --json"]),
+    ("facts", &["delm facts", "delm facts light --rejected"]),
+    ("calls", &["delm calls", "delm calls 7f3a --limit 20"]),
+    ("cat", &["delm cat F12", "delm cat 7f3a S3.2", "delm cat last c5 --prompt"]),
+    ("unfold", &["delm unfold F12", "delm unfold 7f3a S3.2 --level raw"]),
+    ("export", &["delm export > run.jsonl", "delm export light > light.jsonl"]),
+    ("verify", &["delm verify", "delm verify replays/light.jsonl"]),
+    ("replay", &["delm replay", "delm replay replays/light.jsonl --json"]),
+    ("rm", &["delm rm 7f3a"]),
+    ("backup", &["delm backup /mnt/copy/delm"]),
+    ("doctor", &["delm doctor", "delm doctor --json"]),
+    ("config", &["delm config show --origin", "delm config limits", "delm config prompts -o prompts/"]),
+    ("schema", &["delm schema", "delm schema script"]),
+    ("completions", &["delm completions bash > ~/.local/share/bash-completion/completions/delm"]),
+];
+
+const VERB_TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+const TOP_TEMPLATE: &str = "{about-with-newline}\n{before-help}{options}{after-help}";
+
+/// The whole tree, with its help.
+pub(crate) fn command() -> Command {
+    let mut command = Cli::command();
+    let top = overview(&command);
+    for (verb, examples) in EXAMPLES {
+        command = command.mut_subcommand(verb, |verb| {
+            verb.before_help(examples_text(examples)).help_template(VERB_TEMPLATE)
+        });
+    }
+    command.styles(styles()).help_template(TOP_TEMPLATE).before_help(top).after_help(
+        "RUN is a prefix of a run's id, its name, `last`, or a path to an export; without it, the run begun last.\n\
+         `delm VERB --help` says the rest.",
+    )
+}
+
+fn overview(command: &Command) -> String {
+    let mut text = examples_text(&[
+        "delm demo",
+        "delm run --docs notes/ \"Who repaired the lamp, and when?\"",
+        "delm facts",
+    ]);
+    for (group, verbs) in GROUPS {
+        // Writing to a string cannot fail.
+        let _never = write!(text, "\n\n{}", heading(group));
+        for verb in *verbs {
+            let about = command.find_subcommand(verb).and_then(Command::get_about).map(ToString::to_string);
+            let _never = write!(text, "\n  {}{:<12}{} {}", bold(), verb, off(), about.unwrap_or_default());
+        }
+    }
+    let _never = write!(text, "\n\n{}", heading("Options"));
+    text
+}
+
+fn examples_text(examples: &[&str]) -> String {
+    let mut text = heading("Examples");
+    for example in examples {
+        let _never = write!(text, "\n  {example}");
+    }
+    text
+}
+
+fn heading(name: &str) -> String {
+    let style = styles().get_header().to_owned();
+    format!("{}{name}:{}", style.render(), style.render_reset())
+}
+
+fn bold() -> impl std::fmt::Display {
+    styles().get_literal().to_owned().render().to_string()
+}
+
+fn off() -> impl std::fmt::Display {
+    styles().get_literal().to_owned().render_reset().to_string()
+}
+
+fn styles() -> Styles {
+    Styles::styled()
+        .header(AnsiColor::Green.on_default() | Effects::BOLD)
+        .usage(AnsiColor::Green.on_default() | Effects::BOLD)
+        .literal(AnsiColor::Cyan.on_default() | Effects::BOLD)
+        .placeholder(AnsiColor::Cyan.on_default())
+}

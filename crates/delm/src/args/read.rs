@@ -1,0 +1,239 @@
+//! Arguments of the verbs that read: `ls`, `show`, `log`, `queue`, `agents`, `facts`, `calls`, `cat`, `unfold`,
+//! `export`, `verify`, `replay`.
+//!
+//! Refuses what later versions will bring, by name, so that nobody takes silence for a result.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use delm_core::event::KINDS;
+use delm_core::ids::{AgentId, Label, Subject};
+
+use super::value::{Since, since};
+use crate::refs::{RunRef, Thing};
+
+/// How much of a list to show.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Page")]
+pub(crate) struct Page {
+    /// At most so many items
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    /// Go on after this item: the `next` of the page before
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+}
+
+/// How a run ended, or that it did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OutcomeFilter {
+    /// With an answer.
+    Answered,
+    /// The finalizer had none to give.
+    Unanswered,
+    /// No plan could be made.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It can go on.
+    Paused,
+    /// It is under way, or its process died.
+    Live,
+}
+
+/// `delm ls`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Ls {
+    /// Only runs with this outcome; may be given again
+    #[arg(long, value_name = "OUTCOME", value_enum)]
+    pub(crate) outcome: Vec<OutcomeFilter>,
+
+    /// Only runs that `resume` would take
+    #[arg(long)]
+    pub(crate) resumable: bool,
+
+    /// Only runs begun since: a time, a day, or how long ago (2h)
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Since>,
+
+    /// Only runs whose name matches, with * and ?
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// A run alone: `delm show`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OneRun {
+    /// The run: a prefix of its id, its name, `last`, or a path to an export; the one begun last if not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<RunRef>,
+}
+
+/// A run and a page of a list of it: `delm queue`, `delm agents`, `delm calls`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RunPage {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// `delm facts`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Facts {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    /// The gists that were not admitted, and why, instead
+    #[arg(long)]
+    pub(crate) rejected: bool,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// `delm log`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Log {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    /// Go on as entries come, until the run pauses or ends
+    #[arg(short, long, conflicts_with = "reverse")]
+    pub(crate) follow: bool,
+
+    /// Only events of this kind; may be given again, or with commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds(), hide_possible_values = true)]
+    pub(crate) kind: Vec<String>,
+
+    /// Only entries of this agent, such as a3
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) agent: Option<AgentId>,
+
+    /// Only events about this task or unit, such as T7 or S3.2
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task: Option<Subject>,
+
+    /// Newest first
+    #[arg(long)]
+    pub(crate) reverse: bool,
+
+    /// With the texts behind the hashes
+    #[arg(short, long)]
+    pub(crate) patch: bool,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// `delm cat`.
+#[derive(Clone, Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct Cat {
+    /// The run; the one begun last if not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<RunRef>,
+
+    /// A label (S3.2, F12, T7, a3, c5, answer) or the hash of a blob
+    #[arg(value_name = "WHAT", required = true)]
+    pub(crate) what: Thing,
+
+    /// Of a call: what the model was asked, rebuilt from the log and checked against the recorded hash
+    #[arg(long, conflicts_with = "reply")]
+    pub(crate) prompt: bool,
+
+    /// Of a call: what the model replied, raw
+    #[arg(long)]
+    pub(crate) reply: bool,
+}
+
+/// How far to read behind a label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LevelArg {
+    /// The checked summary.
+    #[default]
+    Summary,
+    /// The source's own words, with neighbouring units.
+    Raw,
+}
+
+/// `delm unfold`.
+#[derive(Clone, Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct Unfold {
+    /// The run; the one begun last if not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<RunRef>,
+
+    /// A fact or unit, such as F12 or S3.2
+    #[arg(value_name = "LABEL", required = true)]
+    pub(crate) label: Label,
+
+    /// How far
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    pub(crate) level: LevelArg,
+}
+
+/// In what form to export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Every entry and blob, self-contained.
+    #[default]
+    Jsonl,
+    /// Not in this version.
+    #[value(hide = true)]
+    Md,
+}
+
+/// `delm export`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    /// In what form
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    #[arg(long, hide = true)]
+    pub(crate) no_blobs: bool,
+}
+
+/// `delm verify`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    #[arg(long, value_name = "ID", hide = true)]
+    pub(crate) head: Option<String>,
+
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    #[arg(long, value_name = "VKEY", hide = true)]
+    pub(crate) trust: Option<String>,
+
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = ".")]
+    pub(crate) sources: Option<PathBuf>,
+}
+
+/// `delm replay`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    #[arg(long, hide = true)]
+    pub(crate) today: bool,
+}
+
+fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(KINDS.iter().map(|(_, name)| *name))
+}
