@@ -3,6 +3,7 @@
 //! Refuses to decide anything about a run and to write a log: that is the engine's.
 
 mod args;
+mod config;
 mod environment;
 mod error;
 mod output;
