@@ -122,6 +122,18 @@ fn the_readme_says_the_test_command_once() {
     none(&rules::test_command(&read("README.md")));
 }
 
+#[test]
+fn the_code_map_names_every_module() {
+    let is_root = |path: &&String| {
+        let parts: Vec<&str> = path.split('/').collect();
+        matches!(parts.as_slice(), ["crates", _, "src", "lib.rs" | "main.rs"])
+    };
+    let roots: Vec<Source> =
+        paths().iter().filter(is_root).map(|path| Source::new(path, &read(path))).collect();
+    assert!(roots.len() >= 6, "only {} crates found", roots.len());
+    none(&rules::code_map(&read("crates/README.md"), &roots));
+}
+
 /// What the rules say of a sample, as `line: message`.
 fn said(path: &str, text: &str) -> Vec<String> {
     let found = rules::of_source(&Source::new(path, text));
@@ -343,6 +355,22 @@ fn another_test_command_is_caught() {
     let wrong = ["", "cargo test", "cargo test --workspace --locked\ncargo test -p delm"];
     let lines = wrong.map(|lines| rules::test_command(&fence(lines))[0].line);
     assert_eq!(lines, [1, 3, 4]);
+}
+
+#[test]
+fn a_map_that_is_not_the_land_is_caught() {
+    let map = "# A\n### `delm-log`\n| module | |\n| --- | --- |\n| `here` | |\n| `gone` | |\n### `delm`\n| `other` | |\n";
+    let log = "pub mod here;\nmod new;\n#[cfg(test)]\nmod tests;\nmod inline { mod deep { } }";
+    let roots =
+        [Source::new("crates/delm-log/src/lib.rs", log), Source::new("crates/delm-llm/src/lib.rs", "")];
+    let found: Vec<String> = rules::code_map(map, &roots).iter().map(ToString::to_string).collect();
+    let starts = [
+        "crates/README.md:2: delm-log has a module `new`",
+        "crates/README.md:6: delm-log has no module `gone`",
+        "crates/README.md:1: write a section \"### `delm-llm`\"",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:?}");
+    assert!(found.iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{found:?}");
 }
 
 const LINTS: &str = "[lints]\nworkspace = true\n";

@@ -383,3 +383,48 @@ pub(super) fn test_command(readme: &str) -> Vec<Finding> {
         }
     }
 }
+
+/// The code map names every module at the top of every crate, and no other.
+///
+/// `roots` are the `lib.rs` and `main.rs` of our crates.
+pub(super) fn code_map(map: &str, roots: &[Source]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for root in roots {
+        let heading = format!("### `{}`", root.package());
+        let modules = modules_of(root);
+        let Some(at) = map.lines().position(|line| line == heading) else {
+            let say = format!("write a section \"{heading}\" with a row for each of its modules");
+            found.push(finding(MAP, 1, say));
+            continue;
+        };
+        let section = map.lines().enumerate().skip(at + 1).take_while(|(_, line)| !line.starts_with('#'));
+        let row = |(at, line): (usize, &str)| {
+            Some((at + 1, line.strip_prefix("| `")?.split('`').next()?.to_owned()))
+        };
+        let rows: Vec<(usize, String)> = section.filter_map(row).collect();
+        for module in modules.iter().filter(|module| !rows.iter().any(|(_, row)| row == *module)) {
+            let say = format!("{} has a module `{module}`; give it a row", root.package());
+            found.push(finding(MAP, at + 1, say));
+        }
+        for (line, row) in rows.iter().filter(|(_, row)| !modules.contains(row)) {
+            let say = format!("{} has no module `{row}`; take its row out", root.package());
+            found.push(finding(MAP, *line, say));
+        }
+    }
+    found
+}
+
+const MAP: &str = "crates/README.md";
+
+/// What a crate's root declares with `mod`, tests left out.
+fn modules_of(root: &Source) -> Vec<String> {
+    let declared = |pair: &[Token]| match pair {
+        [word, name, end]
+            if word.text == "mod" && name.kind == Kind::Ident && end.text == ";" && !word.test =>
+        {
+            Some(name.text.clone())
+        }
+        _ => None,
+    };
+    root.tokens.windows(3).filter_map(declared).collect()
+}
