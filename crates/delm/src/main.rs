@@ -4,6 +4,7 @@
 
 mod args;
 mod config;
+mod docs;
 mod environment;
 mod error;
 mod output;
