@@ -3,11 +3,25 @@
 //! Refuses domain decisions and sockets: it keeps entries in their chain and bytes under their hash, and knows no queue,
 //! no fact and no policy. Acknowledged means durable: written to the journal and synced.
 
+#[cfg(feature = "store")]
+mod bytes;
 mod check;
 mod error;
+#[cfg(feature = "store")]
+mod journal;
 mod log;
 mod memory;
+#[cfg(feature = "store")]
+mod store;
 
+#[cfg(feature = "store")]
+pub use crate::{
+    journal::recover::Cut,
+    store::{
+        BackupReport, Health, OpenError, OpenOptions, OpenReport, Owner, STORE_FORMAT, Scope, Store, Usage,
+        VerifyReport, Wait,
+    },
+};
 pub use error::{AppendError, Corruption, HideError, LogError, Place, RedactError};
 pub use log::{Append, BlobInfo, Found, Log, Origin, RunBlobs, RunInfo, Term};
 pub use memory::MemoryLog;

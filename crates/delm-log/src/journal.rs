@@ -1,0 +1,175 @@
+//! The journal: append-only segments whose records chain, and the one place where a commit becomes durable.
+//!
+//! Refuses to go on after a failed write or sync (no retry, no rollback), and to change bytes it wrote, save to zero
+//! a blob that a record says is gone.
+
+pub(crate) mod anchor;
+pub(crate) mod files;
+pub(crate) mod layout;
+pub(crate) mod recover;
+pub(crate) mod scan;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use delm_core::ids::Digest;
+
+use crate::error::{LogError, Place};
+use anchor::Anchor;
+use files::{Segments, io_error, sync_dir};
+use layout::{End, Kind, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
+
+/// A record of up to this many bytes is copied together and written by one call.
+const COPY_BYTES_MAX: u64 = 4 << 20;
+
+/// The journal of an open store, at its end.
+pub(crate) struct Journal {
+    segments: Segments,
+    file: File,
+    end: End,
+    anchor: Anchor,
+    roll_bytes: u64,
+    buffer: Vec<u8>,
+    poison: Option<Arc<LogError>>,
+}
+
+/// A record that is durable now.
+pub(crate) struct Appended {
+    /// Where it begins.
+    pub(crate) place: Place,
+    /// Its header.
+    pub(crate) header: RecordHeader,
+}
+
+impl Journal {
+    /// A journal whose end is known to be `end`. New segments begin once one has `roll_bytes`.
+    pub(crate) fn at_end(
+        segments: Segments,
+        end: End,
+        anchor: Anchor,
+        roll_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let path = segments.path(end.place.segment);
+        let file =
+            OpenOptions::new().write(true).open(&path).map_err(|error| io_error("open", &path, error))?;
+        Ok(Self { segments, file, end, anchor, roll_bytes, buffer: Vec::new(), poison: None })
+    }
+
+    pub(crate) fn end(&self) -> End {
+        self.end
+    }
+
+    pub(crate) fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// The first failure, if there was one: nothing may be appended after it.
+    pub(crate) fn healthy(&self) -> Result<(), LogError> {
+        match &self.poison {
+            None => Ok(()),
+            Some(cause) => Err(LogError::Poisoned { cause: Arc::clone(cause) }),
+        }
+    }
+
+    /// Refuses everything from now on, because of `cause`.
+    pub(crate) fn poison(&mut self, cause: LogError) -> LogError {
+        self.poison.get_or_insert_with(|| Arc::new(cause.clone()));
+        cause
+    }
+
+    /// Writes one record and syncs it; then it is durable and the anchor names it.
+    pub(crate) fn append(&mut self, kind: Kind, body: &[u8], blobs: &[&[u8]]) -> Result<Appended, LogError> {
+        self.healthy()?;
+        self.try_append(kind, body, blobs).map_err(|cause| self.poison(cause))
+    }
+
+    fn try_append(&mut self, kind: Kind, body: &[u8], blobs: &[&[u8]]) -> Result<Appended, LogError> {
+        if self.end.place.offset >= self.roll_bytes && self.end.place.offset > SEGMENT_HEADER_BYTES {
+            self.roll()?;
+        }
+        let blob_bytes = blobs.iter().map(|bytes| bytes.len() as u64).sum();
+        let header = RecordHeader::seal(kind, self.end.count, self.end.hash, body, blob_bytes);
+        let place = self.end.place;
+        self.write(&header.to_bytes(), body, blobs)?;
+        self.sync()?;
+        self.end.place.offset =
+            self.end.place.offset.saturating_add(header.record_bytes().unwrap_or(u64::MAX));
+        self.end.count = self.end.count.saturating_add(1);
+        self.end.hash = header.hash;
+        match kind {
+            Kind::Entries => self.anchor.write(self.end)?,
+            Kind::Redact | Kind::Hide => self.anchor.pin(self.end)?,
+        }
+        Ok(Appended { place, header })
+    }
+
+    fn write(&mut self, header: &[u8], body: &[u8], blobs: &[&[u8]]) -> Result<(), LogError> {
+        let path = self.segments.path(self.end.place.segment);
+        let failed = |error| io_error("write", &path, error);
+        let mut offset = self.end.place.offset;
+        self.buffer.clear();
+        for piece in [header, body].into_iter().chain(blobs.iter().copied()) {
+            if (self.buffer.len() + piece.len()) as u64 > COPY_BYTES_MAX && !self.buffer.is_empty() {
+                self.file.write_all_at(&self.buffer, offset).map_err(failed)?;
+                offset += self.buffer.len() as u64;
+                self.buffer.clear();
+            }
+            if piece.len() as u64 > COPY_BYTES_MAX {
+                self.file.write_all_at(piece, offset).map_err(failed)?;
+                offset += piece.len() as u64;
+            } else {
+                self.buffer.extend_from_slice(piece);
+            }
+        }
+        self.file.write_all_at(&self.buffer, offset).map_err(failed)
+    }
+
+    fn sync(&self) -> Result<(), LogError> {
+        let path = self.segments.path(self.end.place.segment);
+        self.file.sync_data().map_err(|error| io_error("sync", &path, error))
+    }
+
+    /// Begins the next segment: header durable, name durable, then the anchor names it.
+    fn roll(&mut self) -> Result<(), LogError> {
+        let segment = self.end.place.segment.saturating_add(1);
+        let header = SegmentHeader {
+            segment,
+            count: self.end.count,
+            previous_bytes: self.end.place.offset,
+            previous: self.end.hash,
+        };
+        self.file = create_segment(&self.segments, header)?;
+        self.end.place = Place { segment, offset: SEGMENT_HEADER_BYTES };
+        self.anchor.write(self.end)?;
+        self.anchor.sync()
+    }
+
+    /// Writes both anchor slots again and syncs them.
+    pub(crate) fn pin_anchor(&mut self) -> Result<(), LogError> {
+        self.anchor.pin(self.end)
+    }
+
+    /// Syncs the anchor, so that a lost suffix would be noticed up to here.
+    pub(crate) fn close(&mut self) -> Result<(), LogError> {
+        self.anchor.sync()
+    }
+}
+
+/// Creates a segment file with its header, durable by content and by name.
+pub(crate) fn create_segment(segments: &Segments, header: SegmentHeader) -> Result<File, LogError> {
+    let path = segments.path(header.segment);
+    let failed = |action| {
+        let path = path.clone();
+        move |error| io_error(action, &path, error)
+    };
+    let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed("create"))?;
+    file.write_all_at(&header.to_bytes(), 0).map_err(failed("write"))?;
+    file.sync_all().map_err(failed("sync"))?;
+    sync_dir(segments.dir())?;
+    Ok(file)
+}
+
+/// The header of the first segment.
+pub(crate) const FIRST_SEGMENT: SegmentHeader =
+    SegmentHeader { segment: 1, count: 0, previous_bytes: 0, previous: Digest::ZERO };

@@ -1,0 +1,212 @@
+//! Opening a journal: is everything there that the anchor names, and is what follows whole?
+//!
+//! Refuses to repair damage: it cuts one thing only, a record past the anchor that was being written when the process
+//! or the machine stopped. Everything else that is bad is named with its place and left as it is.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use crate::error::{LogError, Place};
+use crate::journal::Journal;
+use crate::journal::anchor::Anchor;
+use crate::journal::files::{Segments, io_error, sync_dir};
+use crate::journal::layout::{
+    End, Kind, RECORD_HEADER_BYTES, RECORD_MAGIC, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
+};
+use crate::journal::scan::{BlobState, Record, Scan, blob_places, blob_state, segment_header};
+
+/// A torn end that was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Where the journal ends now.
+    pub place: Place,
+    /// How many bytes followed.
+    pub bytes: u64,
+    /// Why they are no record.
+    pub why: String,
+}
+
+/// An opened journal, and what was found.
+pub(crate) struct Recovered {
+    pub(crate) journal: Journal,
+    pub(crate) cut: Option<Cut>,
+    /// The anchor slot that was bad (0 or 1), with the reason; it has been rewritten.
+    pub(crate) bad_slot: Option<(usize, String)>,
+}
+
+/// Opens the journal in `dir` with its anchor in `anchor_path`.
+pub(crate) fn recover(dir: &Path, anchor_path: &Path, roll_bytes: u64) -> Result<Recovered, LogError> {
+    let segments = Segments::new(dir);
+    let anchor = Anchor::read(anchor_path)?;
+    let last = check_names(&segments, anchor.end)?;
+    let mut cut = remove_torn_segment(&segments, last, anchor.end)?;
+    let last = if cut.is_some() { last.saturating_sub(1) } else { last };
+    check_headers(&segments, last)?;
+    let mut scan = Scan::from_segment(&segments, anchor.end.place.segment, last)?;
+    read_to_anchor(&segments, &mut scan, anchor.end)?;
+    let (end, torn) = read_past_anchor(&segments, &mut scan, last)?;
+    if let Some(why) = torn {
+        cut = Some(cut_at(&segments, end.place, why)?);
+    }
+    // Both slots name the end now; records a crash left behind the old anchor count as committed from here on, so
+    // they must be durable before the anchor says so.
+    segments.sync(end.place.segment)?;
+    let anchor_file = Anchor::create(anchor_path, end)?;
+    let journal = Journal::at_end(segments, end, anchor_file, roll_bytes)?;
+    Ok(Recovered { journal, cut, bad_slot: anchor.bad })
+}
+
+/// Segments are numbered from one without a gap, and the anchor's is among them.
+fn check_names(segments: &Segments, anchor: End) -> Result<u32, LogError> {
+    let numbers = segments.list()?;
+    for (number, expected) in numbers.iter().zip(1u32..) {
+        if *number != expected {
+            return Err(segments
+                .corrupt(Place { segment: expected, offset: 0 }, "the segment is missing")
+                .into());
+        }
+    }
+    let last = numbers.last().copied().unwrap_or(0);
+    if last < anchor.place.segment {
+        let end = Place { segment: last, offset: if last == 0 { 0 } else { segments.len(last)? } };
+        return Err(lost(segments, anchor, end));
+    }
+    Ok(last)
+}
+
+fn lost(segments: &Segments, anchor: End, end: Place) -> LogError {
+    let what = format!("a suffix is lost: the anchor names {}, the journal ends at {end}", anchor.place);
+    segments.corrupt(end, what).into()
+}
+
+/// A crash while a segment was begun leaves a file without a whole header, past the anchor.
+fn remove_torn_segment(segments: &Segments, last: u32, anchor: End) -> Result<Option<Cut>, LogError> {
+    let bytes = segments.len(last)?;
+    if last <= anchor.place.segment || bytes > SEGMENT_HEADER_BYTES {
+        return Ok(None);
+    }
+    let header = segments.read(Place { segment: last, offset: 0 }, bytes)?;
+    let Err(why) = SegmentHeader::from_bytes(&header) else { return Ok(None) };
+    let path = segments.path(last);
+    std::fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+    sync_dir(segments.dir())?;
+    let before = last.saturating_sub(1);
+    let place = Place { segment: before, offset: segments.len(before)? };
+    Ok(Some(Cut { place, bytes, why }))
+}
+
+/// Every header is whole and names the length of the segment before.
+fn check_headers(segments: &Segments, last: u32) -> Result<(), LogError> {
+    let mut previous_bytes = 0;
+    for segment in 1..=last {
+        let header = segment_header(segments, segment)?;
+        if header.previous_bytes != previous_bytes {
+            let place = Place { segment: segment.saturating_sub(1), offset: previous_bytes };
+            let what = format!("the segment has {previous_bytes} bytes, and had {}", header.previous_bytes);
+            return Err(segments.corrupt(place, what).into());
+        }
+        previous_bytes = segments.len(segment)?;
+    }
+    Ok(())
+}
+
+/// Everything up to the anchor must be there and whole, and end exactly where the anchor says.
+fn read_to_anchor(segments: &Segments, scan: &mut Scan, anchor: End) -> Result<(), LogError> {
+    if scan.segment_bytes() < anchor.place.offset {
+        let end = Place { segment: anchor.place.segment, offset: scan.segment_bytes() };
+        return Err(lost(segments, anchor, end));
+    }
+    while scan.at().place < anchor.place {
+        if scan.next()?.is_none() {
+            return Err(lost(segments, anchor, scan.at().place));
+        }
+    }
+    if scan.at() != anchor {
+        let what = format!(
+            "the anchor names record {} ending at {}, which is not there",
+            anchor.count, anchor.place
+        );
+        return Err(segments.corrupt(scan.at().place, what).into());
+    }
+    Ok(())
+}
+
+/// Reads the records past the anchor, with their blobs. Gives the end, and why what follows it is torn if it is.
+fn read_past_anchor(
+    segments: &Segments,
+    scan: &mut Scan,
+    last: u32,
+) -> Result<(End, Option<String>), LogError> {
+    loop {
+        let end = scan.at();
+        let bad = match scan.next() {
+            Ok(None) => return Ok((scan.at(), None)),
+            Ok(Some(record)) => match bad_blob(segments, &record)? {
+                None => continue,
+                Some(bad) => bad,
+            },
+            Err(LogError::Corrupt(bad)) => bad,
+            Err(other) => return Err(other),
+        };
+        // One record is written at a time, so only the very last thing in the journal can be torn.
+        let torn = bad.place.is_some_and(|place| place.segment == last) && end.place.segment == last;
+        if !torn || record_follows(segments, end)? {
+            return Err(bad.into());
+        }
+        return Ok((end, Some(bad.what)));
+    }
+}
+
+fn bad_blob(segments: &Segments, record: &Record) -> Result<Option<crate::error::Corruption>, LogError> {
+    if record.header.kind != Kind::Entries {
+        return Ok(None);
+    }
+    for (hash, len, place) in blob_places(record) {
+        // Zeroes are lawful before the anchor only: a redaction pins the anchor before it zeroes anything.
+        if blob_state(segments, place, &hash, len)? != BlobState::Whole {
+            return Ok(Some(segments.corrupt(place, format!("the bytes of blob {hash} are not its own"))));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a later record stands whole after the bad one at `end`: then that one is damage, not a torn end.
+fn record_follows(segments: &Segments, end: End) -> Result<bool, LogError> {
+    let place = end.place;
+    let len = segments.len(place.segment)?.saturating_sub(place.offset);
+    let tail = segments.read(place, len)?;
+    let mut from = 1;
+    while let Some(rest) = tail.get(from..) {
+        let Some(found) = rest.windows(RECORD_MAGIC.len()).position(|window| window == RECORD_MAGIC) else {
+            return Ok(false);
+        };
+        let candidate = rest.get(found..).unwrap_or_default();
+        if whole_record(candidate, end.count) {
+            return Ok(true);
+        }
+        from += found + 1;
+    }
+    Ok(false)
+}
+
+/// A blob may hold the image of a record; one with a number beyond `count` is no accident.
+fn whole_record(bytes: &[u8], count: u64) -> bool {
+    let Some(header) = bytes.get(..RECORD_HEADER_BYTES).and_then(RecordHeader::from_bytes) else {
+        return false;
+    };
+    if header.count <= count {
+        return false;
+    }
+    let rest = bytes.get(RECORD_HEADER_BYTES..).unwrap_or_default();
+    let body = usize::try_from(header.body_bytes).ok().and_then(|len| rest.get(..len));
+    body.is_some_and(|body| header.hash_with(body) == header.hash)
+}
+
+fn cut_at(segments: &Segments, place: Place, why: String) -> Result<Cut, LogError> {
+    let path = segments.path(place.segment);
+    let bytes = segments.len(place.segment)?.saturating_sub(place.offset);
+    let file = OpenOptions::new().write(true).open(&path).map_err(|error| io_error("open", &path, error))?;
+    file.set_len(place.offset).map_err(|error| io_error("cut", &path, error))?;
+    file.sync_all().map_err(|error| io_error("sync", &path, error))?;
+    Ok(Cut { place, bytes, why })
+}

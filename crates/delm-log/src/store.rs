@@ -1,0 +1,269 @@
+//! The store: a journal that commits and an index that is read, in one directory with one owner.
+//!
+//! Refuses to acknowledge before the journal is synced, to go on after a write failed, and to answer from an index that
+//! contradicts itself: then it reads the journal, and makes the index anew.
+
+mod apply;
+mod backup;
+mod boot;
+mod commit;
+mod erase;
+mod error;
+mod home;
+mod index;
+mod open;
+mod quiet;
+mod read;
+mod rows;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use delm_core::entry::{Head, Sealed};
+use delm_core::ids::{Digest, Seq};
+
+use crate::error::{AppendError, HideError, LogError, RedactError};
+use crate::journal::Journal;
+use crate::journal::files::Segments;
+use crate::journal::layout::End;
+use crate::journal::scan::Scan;
+use crate::log::{Append, BlobInfo, Found, Log, RunInfo, Term};
+use home::Home;
+use index::{Index, Trouble};
+use rows::Applied;
+
+pub use backup::BackupReport;
+pub use error::{OpenError, Owner};
+pub use home::{STORE_FORMAT, Wait};
+pub use open::{OpenOptions, OpenReport};
+pub use verify::{Scope, VerifyReport};
+
+/// An open store. It is closed when dropped; [`Store::close`] says whether that went well.
+pub struct Store {
+    home: Home,
+    segments: Segments,
+    index: Index,
+    writer: Mutex<Writer>,
+    /// Held by those who take bytes away and by those who read the whole journal; taken before the writer.
+    erasing: Mutex<()>,
+    health: Counters,
+    /// Locked as long as the store is open.
+    _lock: File,
+}
+
+/// What only one caller at a time may touch.
+pub(crate) struct Writer {
+    journal: Journal,
+    applied: Applied,
+    seats: BTreeMap<Digest, Seat>,
+    closed: bool,
+}
+
+/// A run that somebody acquired.
+#[derive(Clone, Copy)]
+struct Seat {
+    term: Term,
+    head: Option<Head>,
+    number: Option<u32>,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    entries_healed: AtomicU64,
+    index_rebuilds: AtomicU64,
+}
+
+/// What the store had to put right since it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Entries whose bytes in the index were wrong, and were read from the journal instead and put back.
+    pub entries_healed: u64,
+    /// Times the index failed or contradicted itself, and was made anew from the journal.
+    pub index_rebuilds: u64,
+}
+
+/// What the store takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Segment files.
+    pub segments: u32,
+    /// Bytes of all of them.
+    pub journal_bytes: u64,
+    /// Bytes of the index's files.
+    pub index_bytes: u64,
+    /// Entries of the runs there are.
+    pub entries: u64,
+    /// Blobs of the runs there are, redacted ones too.
+    pub blobs: u64,
+}
+
+impl Store {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // Whatever a panic left half done ends at the journal's poison or is made anew with the index.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn no_erasing(&self) -> MutexGuard<'_, ()> {
+        self.erasing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What had to be put right so far.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            entries_healed: self.health.entries_healed.load(Ordering::Relaxed),
+            index_rebuilds: self.health.index_rebuilds.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Runs a read; on trouble once more while nothing is written, and at last on an index made anew.
+    fn reading<T>(&self, read: impl Fn(&Index) -> Result<T, Trouble>) -> Result<T, LogError> {
+        match read(&self.index) {
+            Ok(value) => Ok(value),
+            // A redaction, a removal or another reader's rebuild may have been under way: wait for it, look again.
+            Err(_) => self.locked(&mut self.writer(), read),
+        }
+    }
+
+    /// As [`Store::reading`], for those who hold the writer.
+    fn locked<T>(
+        &self,
+        writer: &mut Writer,
+        read: impl Fn(&Index) -> Result<T, Trouble>,
+    ) -> Result<T, LogError> {
+        let why = match read(&self.index) {
+            Ok(value) => return Ok(value),
+            Err(Trouble::Log(error)) => return Err(error),
+            Err(Trouble::Index(why)) => why,
+        };
+        self.rebuild(writer, &why)?;
+        read(&self.index).map_err(|trouble| self.index_error(trouble))
+    }
+
+    fn index_error(&self, trouble: Trouble) -> LogError {
+        match trouble {
+            Trouble::Log(error) => error,
+            Trouble::Index(why) => LogError::Index { path: self.index.root().to_path_buf(), why },
+        }
+    }
+
+    /// Makes the index anew from the journal.
+    fn rebuild(&self, writer: &mut Writer, why: &str) -> Result<(), LogError> {
+        tracing::warn!("making the index anew: {why}");
+        self.health.index_rebuilds.fetch_add(1, Ordering::Relaxed);
+        let filled =
+            self.index.replace().and_then(|()| fill(&self.index, &self.segments, writer.journal.end()));
+        writer.applied = filled.map_err(|trouble| self.index_error(trouble))?;
+        self.index.forget_earlier()
+    }
+
+    /// Cheap numbers: file sizes and totals, no scan.
+    ///
+    /// # Errors
+    /// [`LogError`] when the files cannot be looked at.
+    pub fn usage(&self) -> Result<Usage, LogError> {
+        let writer = self.writer();
+        let last = writer.journal.end().place.segment;
+        let mut journal_bytes = 0;
+        for segment in 1..=last {
+            journal_bytes += self.segments.len(segment)?;
+        }
+        let Applied { entries, blobs, .. } = writer.applied;
+        let index_bytes = index::files_bytes(self.index.root())?;
+        Ok(Usage { segments: last, journal_bytes, index_bytes, entries, blobs })
+    }
+
+    /// Gives pending rows to the index, syncs all, and lets the store go.
+    ///
+    /// # Errors
+    /// [`LogError`] when the anchor or the index could not be synced; nothing acknowledged is lost by that.
+    pub fn close(self) -> Result<(), LogError> {
+        let mut writer = self.writer();
+        self.shut(&mut writer)
+    }
+
+    fn shut(&self, writer: &mut Writer) -> Result<(), LogError> {
+        if std::mem::replace(&mut writer.closed, true) {
+            return Ok(());
+        }
+        let anchored = writer.journal.close();
+        let closed = self.index.close().map_err(|trouble| self.index_error(trouble));
+        let marked = closed.and_then(|()| boot::mark_clean(&open::boot_mark(&self.home)));
+        self.home.forget_owner();
+        anchored.and(marked)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let mut writer = self.writer();
+        if let Err(error) = self.shut(&mut writer) {
+            tracing::warn!("closing the store: {error}");
+        }
+    }
+}
+
+/// Applies the whole journal up to `end` to an empty index.
+fn fill(index: &Index, segments: &Segments, end: End) -> Result<Applied, Trouble> {
+    let mut applied = Applied::NONE;
+    let mut scan = Scan::from_segment(segments, 1, end.place.segment)?;
+    while scan.at().place < end.place {
+        let Some(record) = scan.next()? else { break };
+        apply::apply(index, segments, &mut applied, &record)?;
+    }
+    if applied.end.count != end.count || (end.count > 0 && applied.end.hash != end.hash) {
+        let what = format!("the journal ends at {}, and should at {}", applied.end.place, end.place);
+        return Err(segments.corrupt(applied.end.place, what).into());
+    }
+    index.settle()?;
+    Ok(applied)
+}
+
+impl Log for Store {
+    fn acquire(&self, run: &Digest) -> Result<Term, LogError> {
+        self.take_seat(run)
+    }
+
+    fn commit(&self, batch: Vec<Append>) -> Vec<Result<Head, AppendError>> {
+        self.commit_batch(&batch)
+    }
+
+    fn run(&self, run: &Digest) -> Result<Option<RunInfo>, LogError> {
+        self.reading(|index| read::run(index, run))
+    }
+
+    fn runs(&self, after: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
+        self.reading(|index| read::runs(index, after, limit))
+    }
+
+    fn runs_back(&self, before: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
+        self.reading(|index| read::runs_back(index, before, limit))
+    }
+
+    fn find(&self, prefix: &str, limit: usize) -> Result<Vec<RunInfo>, LogError> {
+        self.reading(|index| read::find(index, prefix, limit))
+    }
+
+    fn entries(&self, run: &Digest, from: Seq, limit: usize) -> Result<Vec<Sealed>, LogError> {
+        self.reading(|index| read::entries(index, &self.segments, &self.health, run, from, limit))
+    }
+
+    fn blob(&self, run: &Digest, hash: &Digest) -> Result<Found, LogError> {
+        self.reading(|index| read::blob(index, &self.segments, run, hash))
+    }
+
+    fn blobs(&self, run: &Digest, after: Option<&Digest>, limit: usize) -> Result<Vec<BlobInfo>, LogError> {
+        self.reading(|index| read::blobs(index, run, after, limit))
+    }
+
+    fn redact(&self, run: &Digest, hash: &Digest) -> Result<(), RedactError> {
+        self.redact_blob(run, hash)
+    }
+
+    fn hide(&self, run: &Digest) -> Result<(), HideError> {
+        self.hide_run(run)
+    }
+}

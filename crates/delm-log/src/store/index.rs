@@ -1,0 +1,344 @@
+//! The index: sled under rows that are not in it yet. Everything is read from here.
+//!
+//! Refuses to be the only copy of anything, and to be waited for: a commit is acknowledged by the journal, and its rows
+//! are kept in memory until there are enough of them for one batch. A crash loses them and the next open replays.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::error::{Corruption, LogError};
+use crate::journal::files::io_error;
+use crate::store::quiet::fenced;
+use crate::store::rows::{APPLIED_KEY, Applied};
+
+/// Rows are given to sled once they have this many bytes. Measured: one sled batch a commit of two entries costs
+/// about twice the CPU of one a hundred entries.
+const PENDING_BYTES_MAX: usize = 512 << 10;
+
+/// What went wrong with the index. Never the end: the journal has everything.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The journal or the file system failed; making the index anew would not help.
+    Log(LogError),
+    /// The index failed or said something that cannot be; it is to be made anew.
+    Index(String),
+}
+
+impl From<LogError> for Trouble {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<Corruption> for Trouble {
+    fn from(error: Corruption) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+/// Key and value.
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
+
+/// Rows to be put, or with `None` removed.
+pub(crate) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+#[derive(Default)]
+struct Pending {
+    rows: Rows,
+    bytes: usize,
+}
+
+/// One sled directory. Dropping it closes sled, unless sled is broken: then it is left alone, since closing would
+/// only panic or wait again.
+struct Tree {
+    db: Option<sled::Db>,
+    broken: bool,
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        if self.broken {
+            std::mem::forget(db);
+        } else if let Err(why) = fenced(|| {
+            drop(db);
+            Ok(())
+        }) {
+            tracing::warn!("closing the index: {why}");
+        }
+    }
+}
+
+/// The index of an open store.
+pub(crate) struct Index {
+    root: PathBuf,
+    cache_bytes: u64,
+    tree: RwLock<(u32, Arc<Tree>)>,
+    pending: RwLock<Pending>,
+    /// Held while rows move into sled, and while a reader heals one: a healed row must neither be lost on the way nor
+    /// bring back a row that was just removed.
+    moving: Mutex<()>,
+}
+
+impl Index {
+    /// Opens the newest generation below `root`, or begins the first.
+    pub(crate) fn open(root: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        let newest = generations(root)?.into_iter().next_back().unwrap_or(1);
+        Self::generation(root, cache_bytes, newest)
+    }
+
+    /// Leaves every generation behind and begins an empty one.
+    pub(crate) fn begin_anew(root: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        let next = generations(root)?.into_iter().next_back().unwrap_or(0).saturating_add(1);
+        Self::generation(root, cache_bytes, next)
+    }
+
+    fn generation(root: &Path, cache_bytes: u64, generation: u32) -> Result<Self, Trouble> {
+        let db = open_tree(&root.join(generation.to_string()), cache_bytes)?;
+        let tree = Arc::new(Tree { db: Some(db), broken: false });
+        Ok(Self {
+            root: root.to_path_buf(),
+            cache_bytes,
+            tree: RwLock::new((generation, tree)),
+            pending: RwLock::default(),
+            moving: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The number of times this index has been made.
+    pub(crate) fn current(&self) -> u32 {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Replaces a broken index by an empty one; what is in it must be filled from the journal.
+    pub(crate) fn replace(&self) -> Result<(), Trouble> {
+        let generation = self.current().saturating_add(1);
+        let db = open_tree(&self.root.join(generation.to_string()), self.cache_bytes)?;
+        let fresh = Arc::new(Tree { db: Some(db), broken: false });
+        // In the order in which `range` takes the two.
+        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        *pending = Pending::default();
+        let (_, old) = std::mem::replace(&mut *tree, (generation, fresh));
+        // A reader may still hold it; then it closes when the reader is done.
+        if let Ok(mut old) = Arc::try_unwrap(old) {
+            old.broken = true;
+        }
+        Ok(())
+    }
+
+    /// Removes the directories of earlier generations.
+    pub(crate) fn forget_earlier(&self) -> Result<(), LogError> {
+        let current = self.current();
+        for generation in generations(&self.root)? {
+            if generation < current {
+                let path = self.root.join(generation.to_string());
+                fs::remove_dir_all(&path).map_err(|error| io_error("remove", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn with_tree<T>(&self, operation: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, Trouble> {
+        let tree = Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner).1);
+        let db = tree.db.as_ref().ok_or_else(|| Trouble::Index("the index is closed".into()))?;
+        fenced(|| operation(db)).map_err(Trouble::Index)
+    }
+
+    /// The value of a row.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
+        if let Some(value) = self.pending.read().unwrap_or_else(PoisonError::into_inner).rows.get(key) {
+            return Ok(value.clone());
+        }
+        self.with_tree(|db| Ok(db.get(key)?.map(|value| value.to_vec())))
+    }
+
+    /// Rows within the bounds, ascending or (`back`) descending, at most `limit`.
+    pub(crate) fn range(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        back: bool,
+        limit: usize,
+    ) -> Result<Vec<Row>, Trouble> {
+        // Held to the end: rows must not move into sled between the two looks.
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        let newer = pending.rows.range::<[u8], _>((from, to));
+        let mut newer: Box<dyn Iterator<Item = _>> =
+            if back { Box::new(newer.rev()) } else { Box::new(newer) };
+        self.with_tree(|db| {
+            let older = db.range::<&[u8], _>((from, to));
+            let mut older: Box<dyn Iterator<Item = _>> =
+                if back { Box::new(older.rev()) } else { Box::new(older) };
+            let mut found = Vec::new();
+            let (mut left, mut right) = (newer.next(), older.next().transpose()?);
+            while found.len() < limit {
+                let order = match (&left, &right) {
+                    (None, None) => break,
+                    (Some(_), None) => std::cmp::Ordering::Less,
+                    (None, Some(_)) => std::cmp::Ordering::Greater,
+                    (Some((key, _)), Some((other, _))) if back => other.as_ref().cmp(key.as_slice()),
+                    (Some((key, _)), Some((other, _))) => key.as_slice().cmp(other.as_ref()),
+                };
+                if order.is_le() {
+                    if let Some((key, Some(value))) = left {
+                        found.push((key.clone(), value.clone()));
+                    }
+                    left = newer.next();
+                } else if let Some((key, value)) = &right {
+                    found.push((key.to_vec(), value.to_vec()));
+                }
+                if order.is_ge() {
+                    right = older.next().transpose()?;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Rows whose key begins with `prefix` and is above `after`, at most `limit`.
+    pub(crate) fn prefixed(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, Trouble> {
+        let end = prefix_end(prefix);
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.range(after.map_or(Bound::Included(prefix), Bound::Excluded), to, false, limit)
+    }
+
+    /// Puts rows where readers see them; sled gets them later.
+    pub(crate) fn put(&self, rows: Rows) {
+        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in rows {
+            pending.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            pending.rows.insert(key, value);
+        }
+    }
+
+    /// Puts a row in the place of a bad one, unless that has changed meanwhile.
+    pub(crate) fn heal(&self, key: &[u8], bad: &[u8], good: Vec<u8>) -> Result<(), Trouble> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.get(key)?.as_deref() == Some(bad) {
+            self.put(Rows::from([(key.to_vec(), Some(good))]));
+        }
+        Ok(())
+    }
+
+    /// Gives sled the pending rows if they are many. Called between records only, so that sled always holds whole ones.
+    pub(crate) fn settle_if_full(&self) -> Result<(), Trouble> {
+        let full = self.pending.read().unwrap_or_else(PoisonError::into_inner).bytes >= PENDING_BYTES_MAX;
+        if full { self.settle() } else { Ok(()) }
+    }
+
+    /// Gives sled the pending rows. Only the writer calls this, so no row changes meanwhile.
+    pub(crate) fn settle(&self) -> Result<(), Trouble> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = sled::Batch::default();
+        {
+            let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+            for (key, value) in &pending.rows {
+                match value {
+                    Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                    None => batch.remove(key.as_slice()),
+                }
+            }
+        }
+        self.with_tree(|db| db.apply_batch(batch))?;
+        *self.pending.write().unwrap_or_else(PoisonError::into_inner) = Pending::default();
+        Ok(())
+    }
+
+    /// How far the index follows the journal; none in an index that holds nothing.
+    pub(crate) fn applied(&self) -> Result<Option<Applied>, Trouble> {
+        match self.get(APPLIED_KEY)? {
+            Some(value) => Applied::from_value(&value).map(Some).ok_or_else(|| {
+                Trouble::Index("the row that says how far the journal is applied is damaged".into())
+            }),
+            None if self.with_tree(|db| Ok(db.is_empty()))? => Ok(None),
+            None => Err(Trouble::Index("the row that says how far the journal is applied is missing".into())),
+        }
+    }
+
+    /// Settles, closes sled and makes its files durable.
+    pub(crate) fn close(&self) -> Result<(), Trouble> {
+        self.settle()?;
+        self.with_tree(|db| db.flush().map(|_| ()))?;
+        let (generation, closed) = {
+            let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+            let generation = tree.0;
+            (generation, std::mem::replace(&mut tree.1, Arc::new(Tree { db: None, broken: false })))
+        };
+        drop(closed);
+        Ok(sync_files(&self.root.join(generation.to_string()))?)
+    }
+}
+
+/// The end of the keys that begin with `prefix`: the least key above them all.
+fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix.get(..=last)?.to_vec();
+    if let Some(byte) = end.last_mut() {
+        *byte += 1;
+    }
+    Some(end)
+}
+
+fn open_tree(path: &Path, cache_bytes: u64) -> Result<sled::Db, Trouble> {
+    fs::create_dir_all(path).map_err(|error| io_error("create", path, error))?;
+    // Measured in `storage.md`: compression costs 2.3 times the CPU, the other knobs make no difference.
+    let config = sled::Config::new()
+        .path(path)
+        .mode(sled::Mode::HighThroughput)
+        .flush_every_ms(Some(500))
+        .cache_capacity(cache_bytes)
+        .use_compression(false);
+    fenced(|| config.open()).map_err(Trouble::Index)
+}
+
+fn generations(root: &Path) -> Result<Vec<u32>, LogError> {
+    let failed = |error| io_error("list", root, error);
+    let mut found = Vec::new();
+    for item in fs::read_dir(root).map_err(failed)? {
+        found.extend(item.map_err(failed)?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Makes every file below a directory durable: sled's own flush does not (it asks for `sync_file_range`).
+fn sync_files(dir: &Path) -> Result<(), LogError> {
+    let failed = |error| io_error("sync", dir, error);
+    for item in fs::read_dir(dir).map_err(failed)? {
+        let path = item.map_err(failed)?.path();
+        if path.is_dir() {
+            sync_files(&path)?;
+        } else {
+            fs::File::open(&path)
+                .and_then(|file| file.sync_all())
+                .map_err(|error| io_error("sync", &path, error))?;
+        }
+    }
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+/// Bytes of all files below a directory.
+pub(crate) fn files_bytes(dir: &Path) -> Result<u64, LogError> {
+    let failed = |error| io_error("list", dir, error);
+    let mut bytes = 0;
+    for item in fs::read_dir(dir).map_err(failed)? {
+        let path = item.map_err(failed)?.path();
+        // sled renames and removes files of its own while this looks.
+        let Ok(meta) = fs::metadata(&path) else { continue };
+        bytes += if meta.is_dir() { files_bytes(&path)? } else { meta.len() };
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,201 @@
+//! The law of the trait, on both logs: order, checks, pages, blobs, redaction, removal.
+//!
+//! Refuses to know how either keeps its entries.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod kit;
+
+use delm_log::{AppendError, Found, HideError, Log, MemoryLog, RedactError};
+use kit::{Writer, blob, ids, open};
+
+/// Runs one check on a memory log and on a store.
+fn on_both(check: impl Fn(&dyn Log)) {
+    check(&MemoryLog::new());
+    let dir = tempfile::tempdir().unwrap();
+    let (store, report) = open(&dir.path().join("store"));
+    assert!(report.created);
+    check(&store);
+    store.close().unwrap();
+}
+
+#[test]
+fn what_is_committed_is_read_back() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        let mut two = Writer::begin(log, 2);
+        for step in 0..5 {
+            one.add(log, &[&format!("a{step}"), "shared"]);
+            two.add(log, &[&format!("b{step}"), "shared"]);
+        }
+        one.add_batch(log, 7);
+        one.assert_in(log);
+        two.assert_in(log);
+        assert_eq!(log.entry(&one.run, 3).unwrap().as_ref(), one.sealed.get(3));
+        assert_eq!(log.entry(&one.run, 12).unwrap(), None);
+        assert_eq!(log.entries(&one.run, 2, 3).unwrap(), one.sealed[2..5]);
+        assert_eq!(log.entries(&blob("no run").hash, 0, 9).unwrap(), []);
+    });
+}
+
+#[test]
+fn appends_are_judged_one_by_one() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &[]);
+        let good = one.next(&["x"]);
+        let mut stale = good.clone();
+        stale.after = None;
+        let mut false_blob = good.clone();
+        false_blob.blobs = vec![blob("x"), delm_core::entry::Blob { hash: blob("y").hash, ..blob("z") }];
+        let mut false_id = good.clone();
+        false_id.entry.id = blob("y").hash;
+        let mut elsewhere = good.clone();
+        elsewhere.entry = kit::entry(9, Some(delm_core::entry::Head { seq: 4, id: one.run }));
+        let mut other_run = Writer::begin(log, 7).next(&[]);
+        other_run.entry = kit::entry(8, None);
+        let outcomes =
+            log.commit(vec![stale, false_blob, false_id, elsewhere, other_run, good.clone(), good.clone()]);
+        assert!(matches!(outcomes[0], Err(AppendError::HeadMoved { after: None, head: Some(_), .. })));
+        assert!(matches!(outcomes[1], Err(AppendError::BlobMismatch { .. })));
+        assert!(matches!(outcomes[2], Err(AppendError::EntryMismatch { seq: 1, .. })));
+        assert!(matches!(outcomes[3], Err(AppendError::Misplaced { seq: 5, expected_seq: 1, .. })));
+        assert!(matches!(outcomes[4], Err(AppendError::OtherRun { .. })));
+        assert!(outcomes[5].is_ok());
+        assert!(matches!(outcomes[6], Err(AppendError::HeadMoved { .. })));
+        one.took(good.entry, good.blobs);
+        one.assert_in(log);
+    });
+}
+
+#[test]
+fn an_earlier_term_is_lost() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &[]);
+        let late = one.next(&[]);
+        let mut heir = Writer::resume(log, 1, one.run);
+        assert!(matches!(log.commit(vec![late]).remove(0), Err(AppendError::TermLost { .. })));
+        heir.add(log, &[]);
+        let mut nobody = Writer::begin(log, 2).next(&[]);
+        nobody.run = blob("never acquired").hash;
+        assert!(matches!(log.commit(vec![nobody]).remove(0), Err(AppendError::TermLost { .. })));
+    });
+}
+
+#[test]
+fn lists_are_paged_and_ordered() {
+    on_both(|log| {
+        let mut writers: Vec<_> = (0..6).map(|salt| Writer::begin(log, salt)).collect();
+        for writer in &mut writers {
+            writer.add(log, &["one", "two", "three"]);
+        }
+        let all = log.runs(None, 100).unwrap();
+        assert_eq!(
+            all.iter().map(|info| info.run).collect::<Vec<_>>(),
+            writers.iter().map(|w| w.run).collect::<Vec<_>>()
+        );
+        assert_eq!(log.runs(Some(all[1].number), 2).unwrap(), all[2..4]);
+        let back = log.runs_back(Some(all[4].number), 2).unwrap();
+        assert_eq!(back, [all[3], all[2]]);
+        assert_eq!(log.runs_back(None, 1).unwrap(), all[5..]);
+        let hex = all[2].run.to_string();
+        assert_eq!(log.find(&hex, 5).unwrap(), [all[2]]);
+        assert_eq!(log.find(&hex[..9], 5).unwrap(), [all[2]]);
+        assert_eq!(log.find("", 3).unwrap().len(), 3);
+        assert_eq!(log.find("no hex", 3).unwrap(), []);
+        assert_eq!(log.find(&format!("{hex}0"), 3).unwrap(), []);
+        let blobs = log.blobs(&all[0].run, None, 10).unwrap();
+        assert!(blobs.len() == 3 && blobs.is_sorted_by_key(|blob| blob.hash));
+        assert_eq!(log.blobs(&all[0].run, Some(&blobs[0].hash), 1).unwrap(), blobs[1..2]);
+    });
+}
+
+#[test]
+fn a_redacted_blob_is_gone_from_its_run_only() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        let mut two = Writer::begin(log, 2);
+        one.add(log, &["secret", "open", ""]);
+        two.add(log, &["secret"]);
+        let secret = blob("secret").hash;
+        log.redact(&one.run, &secret).unwrap();
+        log.redact(&one.run, &secret).unwrap();
+        log.redact(&one.run, &blob("").hash).unwrap();
+        assert_eq!(log.blob(&one.run, &secret).unwrap(), Found::Redacted { len: 6 });
+        assert!(log.blob(&two.run, &secret).unwrap().bytes().is_some());
+        assert!(log.blob(&one.run, &blob("open").hash).unwrap().bytes().is_some());
+        assert_eq!(log.blob(&two.run, &blob("open").hash).unwrap(), Found::Unknown);
+        assert!(matches!(log.redact(&two.run, &blob("open").hash), Err(RedactError::NoBlob { .. })));
+        assert!(matches!(log.redact(&secret, &secret), Err(RedactError::NoRun { .. })));
+        // The same text again does not bring it back.
+        one.add(log, &["secret"]);
+        assert_eq!(log.blob(&one.run, &secret).unwrap(), Found::Redacted { len: 6 });
+        let infos = log.blobs(&one.run, None, 10).unwrap();
+        assert_eq!(infos.iter().filter(|info| info.redacted).count(), 2);
+    });
+}
+
+#[test]
+fn a_removed_run_is_gone_and_may_begin_again() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        let mut two = Writer::begin(log, 2);
+        one.add(log, &["mine", "both"]);
+        two.add(log, &["both"]);
+        log.hide(&one.run).unwrap();
+        assert_eq!(log.run(&one.run).unwrap(), None);
+        assert_eq!(log.entries(&one.run, 0, 9).unwrap(), []);
+        assert_eq!(log.blob(&one.run, &blob("mine").hash).unwrap(), Found::Unknown);
+        assert_eq!(log.runs(None, 9).unwrap().len(), 1);
+        assert!(matches!(log.hide(&one.run), Err(HideError::NoRun { .. })));
+        two.assert_in(log);
+        let mut again = Writer::begin(log, 1);
+        again.add(log, &["mine"]);
+        again.add(log, &[]);
+        again.assert_in(log);
+        assert_eq!(log.runs(None, 9).unwrap().len(), 2);
+        assert_eq!(log.blob(&again.run, &blob("both").hash).unwrap(), Found::Unknown);
+    });
+}
+
+#[test]
+fn a_fork_keeps_its_origin_from_being_removed() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &["a"]);
+        one.add(log, &[]);
+        let mut fork = Writer::fork(log, 3, &one);
+        fork.add(log, &["b"]);
+        let info = log.run(&fork.run).unwrap().unwrap();
+        assert_eq!(
+            (info.first, info.origin.map(|origin| (origin.owner, origin.seq))),
+            (2, Some((one.run, 1)))
+        );
+        fork.assert_in(log);
+        let blamed = matches!(log.hide(&one.run), Err(HideError::Forked { fork: f, .. }) if f == fork.run);
+        assert!(blamed);
+        log.hide(&fork.run).unwrap();
+        log.hide(&one.run).unwrap();
+        assert_eq!(log.runs(None, 9).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_fork_from_nowhere_is_refused() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &[]);
+        let there = one.next(&[]);
+        let elsewhere = MemoryLog::new();
+        let mut other = Writer::begin(&elsewhere, 5);
+        other.add(&elsewhere, &[]);
+        let fork = Writer::fork(&elsewhere, 6, &other);
+        let term = log.acquire(&fork.run).unwrap();
+        let entry = fork.sealed[0].clone();
+        let append = delm_log::Append { run: fork.run, after: None, term, entry, blobs: vec![] };
+        let outcomes = log.commit(vec![append, there]);
+        assert!(matches!(outcomes[0], Err(AppendError::NoOrigin { .. })));
+        assert_eq!(ids(&outcomes).iter().flatten().count(), 1);
+    });
+}
