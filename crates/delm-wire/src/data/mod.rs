@@ -2,18 +2,18 @@
 //!
 //! Refuses to read `data` back: it is a rendering of an entry's bytes, and the bytes alone are believed.
 
-mod blobs;
 mod gist;
 mod run;
 mod work;
 
 use std::borrow::Cow;
 
+use delm_core::entry::Entry;
 use delm_core::event::Event;
+use delm_core::ids::Digest;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-pub use self::blobs::{named_blobs, redacted_blob};
 pub use self::run::Origin;
 use crate::name::{Hash, Word};
 use crate::render::Render;
@@ -71,6 +71,14 @@ impl Data {
     pub fn of(event: &Event) -> Self {
         Self(Body::of(event))
     }
+}
+
+/// The blobs whose bytes an entry takes away.
+pub fn redacted_by(entry: &Entry) -> impl Iterator<Item = Digest> + '_ {
+    entry
+        .events
+        .iter()
+        .filter_map(|event| if let Event::BlobRedacted(body) = event { Some(body.blob) } else { None })
 }
 
 macro_rules! kinds {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use delm_core::blobs::named_by;
 use delm_core::entry::{Head, Sealed, entry_id};
 use delm_core::event::Event;
 use delm_core::ids::Digest;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::differ::difference;
 use super::fault::{ReadError, ReadFault};
 use super::line::{BlobLine, End, EntryLine, Header, SCHEMA, spell};
-use crate::data::{Origin, named_blobs, redacted_blob};
+use crate::data::{Origin, redacted_by};
 use crate::name::Word;
 
 /// What a line holds, checked.
@@ -192,12 +193,8 @@ impl Reader {
         }
         same(text, &EntryLine::of(&sealed))?;
         self.own = Some(self.beginning(&sealed)?);
-        for event in &sealed.entry.events {
-            named_blobs(event, |hash| {
-                self.named.insert(hash);
-            });
-            self.redacted.extend(redacted_blob(event));
-        }
+        self.named.extend(named_by(&sealed.entry));
+        self.redacted.extend(redacted_by(&sealed.entry));
         self.head = Some(sealed.head());
         self.tree.push(&sealed.id);
         Ok(Record::Entry(sealed))

@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use delm_core::blobs::named_by;
 use delm_core::entry::{Head, Sealed};
 use delm_core::ids::{Digest, Seq};
 use delm_core::tree::Tree;
 
 use super::line::{BlobLine, End, EntryLine, Header, spell};
-use crate::data::{named_blobs, redacted_blob};
+use crate::data::redacted_by;
 
 /// A blob as a log has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,12 +148,8 @@ impl Writer {
             return Err(ExportError::Unchained { seq: found });
         }
         let line = spell(&EntryLine::of(sealed))?;
-        for event in &sealed.entry.events {
-            named_blobs(event, |hash| {
-                self.named.insert(hash);
-            });
-            self.redacted.extend(redacted_blob(event));
-        }
+        self.named.extend(named_by(&sealed.entry));
+        self.redacted.extend(redacted_by(&sealed.entry));
         self.own |= sealed.id == self.run;
         self.head = Some(sealed.head());
         self.tree.push(&sealed.id);

@@ -5,14 +5,15 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use delm_core::blobs::named_by;
 use delm_core::entry::{Blob, Entry, Sealed};
 use delm_core::event::*;
 use delm_core::ids::*;
 use delm_core::limits::Limits;
-use delm_wire::data::{named_blobs, redacted_blob};
+use delm_wire::data::redacted_by;
 use delm_wire::export::{self, Stored};
 
 /// The text of a blob that samples name.
@@ -284,7 +285,7 @@ fn gists() -> Vec<Event> {
             note: 30,
         }
         .into(),
-        BlobRedacted { blob: blob(24), reason: blob(26) }.into(),
+        BlobRedacted { blob: blob(2), reason: blob(26) }.into(),
     ]
 }
 
@@ -362,14 +363,9 @@ pub(crate) fn small_run(more: impl IntoIterator<Item = Event>) -> Vec<Sealed> {
 
 /// How many different blobs a run names, and how many of those it redacts.
 pub(crate) fn blob_counts(entries: &[Sealed]) -> (usize, usize) {
-    let (mut named, mut redacted) = (BTreeMap::new(), BTreeMap::new());
-    for event in entries.iter().flat_map(|sealed| &sealed.entry.events) {
-        named_blobs(event, |hash| {
-            named.insert(hash, ());
-        });
-        redacted.extend(redacted_blob(event).map(|hash| (hash, ())));
-    }
-    (named.len(), redacted.len())
+    let named: BTreeSet<Digest> = entries.iter().flat_map(|sealed| named_by(&sealed.entry)).collect();
+    let redacted: BTreeSet<Digest> = entries.iter().flat_map(|sealed| redacted_by(&sealed.entry)).collect();
+    (named.len(), named.intersection(&redacted).count())
 }
 
 /// The first sample of a kind.
