@@ -10,7 +10,20 @@ use delm_core::event::{CallFault, Purpose, Tokens};
 use delm_core::ids::{CallId, Job};
 use delm_core::request::Request;
 
+mod api;
+mod choice;
+mod config;
+mod endpoint;
+mod params;
+mod provider;
 pub mod script;
+mod scrub;
+mod url;
+mod verdict;
+
+pub use choice::{BuildError, ModelChoice, build, host_of};
+pub use config::{Api, ProviderConfig, Providers, Secret, ollama_base_url};
+pub use params::ParamError;
 
 /// The JSON Schema of script files, for `delm schema script`.
 pub const SCRIPT_SCHEMA: &str = include_str!("../../../schemas/script-v1.schema.json");
@@ -75,3 +88,6 @@ pub struct CallError {
     /// What had arrived of the reply, scrubbed as well.
     pub partial: Option<Vec<u8>>,
 }
+
+#[cfg(test)]
+mod tests;
