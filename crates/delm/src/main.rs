@@ -9,5 +9,6 @@ mod environment;
 mod error;
 mod output;
 mod refs;
+mod socket;
 
 fn main() {}

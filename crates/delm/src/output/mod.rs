@@ -95,6 +95,20 @@ impl Output {
         Ok(())
     }
 
+    /// Data that another process has shaped for this output already.
+    pub(crate) fn forwarded(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.out.write_all(bytes)?;
+        // The other process decides when there is something to see, as with `log -f`.
+        self.flush()
+    }
+
+    /// Messages that another process has shaped for this output already.
+    pub(crate) fn forwarded_error(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.flush()?;
+        let _gone = self.err.write_all(bytes).and_then(|()| self.err.flush());
+        Ok(())
+    }
+
     /// Says an error on standard error, and gives the exit code.
     pub(crate) fn report(&mut self, error: &CliError) -> crate::error::Exit {
         error.report(&mut self.err, self.style.mode.is_json(), self.style.progress_colour)
