@@ -8,7 +8,9 @@ mod docs;
 mod environment;
 mod error;
 mod output;
+mod progress;
 mod refs;
+mod signals;
 mod socket;
 
 fn main() {}
