@@ -267,3 +267,18 @@ impl Log for Store {
         self.hide_run(run)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! What unit tests of the journal need of a store.
+
+    use super::home::Home;
+    use std::path::Path;
+
+    /// An empty store's directory.
+    pub(crate) fn new_home(dir: &Path) -> Home {
+        let home = Home::new(dir);
+        home.create().unwrap();
+        home
+    }
+}

@@ -210,3 +210,70 @@ fn cut_at(segments: &Segments, place: Place, why: String) -> Result<Cut, LogErro
     file.sync_all().map_err(|error| io_error("sync", &path, error))?;
     Ok(Cut { place, bytes, why })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::layout::put_part;
+    use crate::store::testing::new_home;
+    use delm_core::ids::Digest;
+
+    fn body(text: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        put_part(&mut body, &Digest::ZERO, 0, b"an entry", &[(Digest::of_blob(text), text.len() as u64)]);
+        body
+    }
+
+    /// Every length of the journal past the anchor opens at the last whole record, and nothing else does.
+    #[test]
+    fn every_length_past_the_anchor_is_cut_to_a_whole_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = new_home(dir.path());
+        let mut journal = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap().journal;
+        let mut ends = Vec::new();
+        let mut anchor = Vec::new();
+        for text in ["one", "two and more", "three"] {
+            journal.append(Kind::Entries, &body(text.as_bytes()), &[text.as_bytes()]).unwrap();
+            ends.push(journal.end().place.offset);
+            if ends.len() == 1 {
+                anchor = std::fs::read(home.anchor()).unwrap();
+            }
+        }
+        let path = journal.segments().path(1);
+        let whole = std::fs::read(&path).unwrap();
+        for len in 0..=whole.len() {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            std::fs::write(home.anchor(), &anchor).unwrap();
+            let recovered = recover(&home.journal(), &home.anchor(), 1 << 20);
+            let Some(kept) = ends.iter().rfind(|end| **end <= len as u64) else {
+                assert!(matches!(recovered, Err(LogError::Corrupt(_))), "{len}");
+                continue;
+            };
+            let recovered = recovered.unwrap();
+            assert_eq!(recovered.journal.end().place.offset, *kept, "{len}");
+            assert_eq!(recovered.cut.map_or(0, |cut| cut.bytes), len as u64 - kept);
+            assert_eq!(Anchor::read(&home.anchor()).unwrap().end, recovered.journal.end);
+        }
+    }
+
+    /// Any byte of either slot may be wrong, as long as the other is right.
+    #[test]
+    fn every_byte_of_a_slot_may_be_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = new_home(dir.path());
+        let mut journal = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap().journal;
+        journal.append(Kind::Entries, &body(b"one"), &[b"one"]).unwrap();
+        let end = journal.end();
+        let before = std::fs::read(home.anchor()).unwrap();
+        for (slot, start) in [(0, 0), (1, 4096)] {
+            for at in 0..96 {
+                let mut bytes = before.clone();
+                bytes[start + at] ^= 8;
+                std::fs::write(home.anchor(), &bytes).unwrap();
+                let recovered = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap();
+                assert_eq!(recovered.bad_slot.map(|(slot, _)| slot), Some(slot), "{at}");
+                assert_eq!(recovered.journal.end(), end);
+            }
+        }
+    }
+}

@@ -124,7 +124,7 @@ fn open_index(
     let why = if last_owner == LastOwner::Unknown && journal.end().count > 0 {
         "the machine may have stopped while it was open".to_owned()
     } else {
-        match try_index(&root, cache_bytes, journal, report) {
+        match try_index(&root, cache_bytes, journal, last_owner, report) {
             Ok(opened) => return Ok(opened),
             Err(Trouble::Log(error)) => return Err(error),
             Err(Trouble::Index(why)) => why,
@@ -149,11 +149,17 @@ fn try_index(
     root: &Path,
     cache_bytes: u64,
     journal: &Journal,
+    last_owner: LastOwner,
     report: &mut OpenReport,
 ) -> Result<(Index, Applied), Trouble> {
     let index = Index::open(root, cache_bytes)?;
     let mut applied = index.applied()?.unwrap_or(Applied::NONE);
     let end = journal.end();
+    // A damaged sled often opens without a word and holds less: what it lost may not be its newest rows only.
+    if last_owner == LastOwner::Closed && applied.end.count != end.count {
+        let (held, there) = (applied.end.count, end.count);
+        return Err(Trouble::Index(format!("it was closed whole, and holds {held} of {there} records")));
+    }
     if applied.end.count > end.count || (applied.end.count == end.count && applied.end.hash != end.hash) {
         return Err(Trouble::Index(format!(
             "it follows another journal: it holds {} records, the journal {}",

@@ -95,12 +95,14 @@ struct RunTrail {
     blobs: u64,
 }
 
-/// A blob that reads as zeroes, until the scan has shown why.
-struct Zeroed {
+/// A blob whose bytes are not its own, until the scan has shown whether a record says so.
+struct Gone {
     run: Digest,
     number: u32,
     hash: Digest,
     place: Place,
+    len: u64,
+    zeroed: bool,
 }
 
 struct Verifier<'a> {
@@ -110,7 +112,7 @@ struct Verifier<'a> {
     report: VerifyReport,
     begun: u32,
     trails: BTreeMap<Digest, RunTrail>,
-    zeroed: Vec<Zeroed>,
+    gone: Vec<Gone>,
     redacted: BTreeSet<Place>,
     hidden: BTreeSet<u32>,
     /// Rows in scope that the index lacks or has wrong, by the number of their run: a run hidden later has none.
@@ -129,7 +131,7 @@ impl Store {
         let mut verifier = Verifier::new(&self.segments, &self.index, scope, report);
         let scanned = verifier.scan(end)?;
         if scanned {
-            verifier.judge_zeroed();
+            verifier.judge_gone()?;
             let disagreement = match verifier.compare_totals(end) {
                 Ok(disagreement) => disagreement,
                 Err(Trouble::Log(error)) => return Err(error),
@@ -181,7 +183,7 @@ impl<'a> Verifier<'a> {
             report,
             begun: 0,
             trails: BTreeMap::new(),
-            zeroed: Vec::new(),
+            gone: Vec::new(),
             redacted: BTreeSet::new(),
             hidden: BTreeSet::new(),
             wrong: BTreeMap::new(),
@@ -343,10 +345,9 @@ impl<'a> Verifier<'a> {
     ) -> Result<(), LogError> {
         match blob_state(self.segments, place, hash, len)? {
             BlobState::Whole => self.report.blobs += 1,
-            BlobState::Zeroed => self.zeroed.push(Zeroed { run: *run, number, hash: *hash, place }),
-            BlobState::Wrong => {
-                let what = format!("the bytes of blob {hash} of run {run} are not its own");
-                self.report.add(self.segments.corrupt(place, what));
+            state @ (BlobState::Zeroed | BlobState::Wrong) => {
+                let zeroed = state == BlobState::Zeroed;
+                self.gone.push(Gone { run: *run, number, hash: *hash, place, len, zeroed });
             }
         }
         let key = blob_key(number, hash);
@@ -364,9 +365,7 @@ impl<'a> Verifier<'a> {
         };
         self.redacted.insert(place);
         if len > 0 && blob_state(self.segments, place, &hash, len)? != BlobState::Zeroed {
-            self.segments.zero(place, len)?;
-            self.segments.sync(place.segment)?;
-            self.report.erasures_finished += 1;
+            self.zero(place, len)?;
         }
         let Some(number) = self.trails.get(&run).map(|trail| trail.number) else { return Ok(()) };
         let key = blob_key(number, &hash);
@@ -393,17 +392,29 @@ impl<'a> Verifier<'a> {
         self.wrong.entry(number).or_insert_with(why);
     }
 
-    /// Zeroes are lawful where a record says so.
-    fn judge_zeroed(&mut self) {
-        for Zeroed { run, number, hash, place } in std::mem::take(&mut self.zeroed) {
-            if self.redacted.contains(&place) || self.hidden.contains(&number) {
-                self.report.blobs_redacted += 1;
-            } else {
-                let what =
-                    format!("blob {hash} of run {run} is zeroed, and no record says that it should be");
-                self.report.add(self.segments.corrupt(place, what));
+    /// Bytes may be gone where a record says so; then they are zeroes.
+    fn judge_gone(&mut self) -> Result<(), LogError> {
+        for Gone { run, number, hash, place, len, zeroed } in std::mem::take(&mut self.gone) {
+            let hidden = self.hidden.contains(&number);
+            if hidden && !zeroed {
+                self.zero(place, len)?;
             }
+            if hidden || self.redacted.contains(&place) {
+                self.report.blobs_redacted += 1;
+                continue;
+            }
+            let what = if zeroed { "zeroed, and no record says so" } else { "not those it was written with" };
+            let what = format!("the bytes of blob {hash} of run {run} are {what}");
+            self.report.add(self.segments.corrupt(place, what));
         }
+        Ok(())
+    }
+
+    fn zero(&mut self, place: Place, len: u64) -> Result<(), LogError> {
+        self.segments.zero(place, len)?;
+        self.segments.sync(place.segment)?;
+        self.report.erasures_finished += 1;
+        Ok(())
     }
 
     /// Why the index does not agree with the journal, if it does not.
@@ -424,8 +435,10 @@ impl<'a> Verifier<'a> {
         }
         for (run, trail) in self.trails.iter().filter(|(run, _)| self.scope.holds(run)) {
             let info = read::run(self.index, run)?;
+            let numbered = read::runs(self.index, trail.number.checked_sub(1), 1)?.pop();
             // Commits go on while the journal is read, so the head may be further along.
-            if info.is_none_or(|info| info.number != trail.number || info.head.seq < trail.head.seq) {
+            let wrong = info.is_none_or(|info| info.number != trail.number || info.head.seq < trail.head.seq);
+            if wrong || numbered.is_none_or(|info| info.run != *run) {
                 return Ok(Some(format!("run {run} is missing or wrong there")));
             }
         }

@@ -1,0 +1,174 @@
+//! The directory of a store: what opening refuses and with which words, who holds it, and copies of it.
+//!
+//! Refuses to depend on the user: what only an unprivileged user can see is not tested here.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod kit;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use delm_log::{AppendError, Log, LogError, OpenError, OpenOptions, OpenReport, Scope, Store, Wait};
+use kit::{Writer, blob, open, small};
+
+#[test]
+fn a_store_is_private_and_ignored_by_git() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b/store");
+    drop(open(&path));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::read_to_string(path.join(".gitignore")).unwrap(), "*\n");
+    assert_eq!(fs::read_to_string(path.join("format")).unwrap(), "delm store format 1 fe3c3e10e2b410c0\n");
+    assert!(!path.join("owner").exists());
+}
+
+#[test]
+fn a_second_owner_is_refused_and_told_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let options = OpenOptions { note: "run abc".into(), ..small() };
+    let (store, _) = Store::open(&path, &options).unwrap();
+    for wait in [Wait::No, Wait::For(Duration::from_millis(1))] {
+        let Err(error) = Store::open(&path, &OpenOptions { wait, ..small() }) else { panic!("two owners") };
+        let said = error.to_string();
+        assert!(said.contains(&format!("process {} (run abc)", std::process::id())), "{said}");
+        let OpenError::Held { owner: Some(owner), .. } = error else { panic!("{error:?}") };
+        assert!(owner.since > 1_600_000_000_000 && owner.note == "run abc");
+    }
+    store.set_note("run def");
+    assert!(Store::open(&path, &small()).is_err_and(|error| error.to_string().contains("run def")));
+    let waiting = std::thread::spawn({
+        let path = path.clone();
+        move || Store::open(&path, &OpenOptions { wait: Wait::Forever, ..small() }).map(|_| ())
+    });
+    drop(store);
+    waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn what_is_no_store_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let never = OpenOptions { create: false, ..small() };
+    let missing = dir.path().join("missing");
+    assert!(matches!(Store::open(&missing, &never), Err(OpenError::Missing { .. })) && !missing.exists());
+    assert!(matches!(Store::open(dir.path(), &never), Err(OpenError::Missing { .. })));
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert!(matches!(Store::open(&file, &small()), Err(OpenError::NotDirectory { .. })));
+    assert!(matches!(Store::open(&file.join("below"), &small()), Err(OpenError::NotDirectory { .. })));
+    let foreign = Store::open(dir.path(), &small());
+    assert!(matches!(foreign, Err(OpenError::NotStore { found, .. }) if found == "file"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_a_damaged_one_healed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut one = Writer::begin(&store, 1);
+    one.add(&store, &["x"]);
+    store.close().unwrap();
+    let format = path.join("format");
+    let before = fs::read(&format).unwrap();
+    for at in 0..before.len() {
+        let mut bytes = before.clone();
+        bytes[at] ^= 2;
+        fs::write(&format, bytes).unwrap();
+        let (store, report) = open(&path);
+        assert!(report.format_healed, "byte {at}");
+        one.assert_in(&store);
+    }
+    fs::remove_file(&format).unwrap();
+    assert!(open(&path).1.format_healed);
+    let check = blake3::hash(b"delm store format 3").to_hex();
+    fs::write(&format, format!("delm store format 3 {}\n", &check[..16])).unwrap();
+    let Err(error) = Store::open(&path, &small()) else { panic!("opened") };
+    assert!(error.to_string().contains("written by a newer delm (format 3, this binary knows 1)"), "{error}");
+}
+
+#[test]
+fn a_store_whose_creation_was_interrupted_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    fs::create_dir_all(path.join("journal")).unwrap();
+    fs::write(path.join("journal/00000001.seg"), [1; 20]).unwrap();
+    fs::write(path.join("lock"), "").unwrap();
+    let (store, report) = open(&path);
+    assert!(report.created);
+    Writer::begin(&store, 1).add(&store, &[]);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_accepted_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = Store::open(&path, &OpenOptions { segment_bytes: 1, ..small() }).unwrap();
+    let mut one = Writer::begin(&store, 1);
+    one.add(&store, &["first"]);
+    // The next segment cannot be begun: its name is taken.
+    let obstacle = path.join("journal/00000002.seg");
+    fs::create_dir(&obstacle).unwrap();
+    let failed = store.commit(vec![one.next(&["second"])]).remove(0).unwrap_err();
+    assert!(matches!(&failed, AppendError::Failed(LogError::Io { action: "create", .. })), "{failed}");
+    fs::remove_dir(&obstacle).unwrap();
+    let refused = store.commit(vec![one.next(&[])]).remove(0).unwrap_err();
+    assert!(matches!(&refused, AppendError::Failed(LogError::Poisoned { .. })));
+    assert!(refused.to_string().contains("00000002.seg"), "{refused}");
+    assert!(store.redact(&one.run, &blob("first").hash).is_err());
+    one.assert_in(&store);
+    drop(store);
+    let (store, report) = open(&path);
+    assert_eq!(report.cut, None);
+    one.assert_in(&store);
+    Writer::resume(&store, 1, one.run).add(&store, &["second"]);
+}
+
+#[test]
+fn a_backup_is_a_store_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("store"), dir.path().join("copy"));
+    let (store, _) = Store::open(&path, &OpenOptions { segment_bytes: 900, ..small() }).unwrap();
+    let mut one = Writer::begin(&store, 1);
+    let mut gone = Writer::begin(&store, 2);
+    one.add_batch(&store, 9);
+    gone.add(&store, &["removed"]);
+    one.add(&store, &["redacted"]);
+    store.hide(&gone.run).unwrap();
+    store.redact(&one.run, &blob("redacted").hash).unwrap();
+    let report = store.backup(&copy).unwrap();
+    assert!(report.segments > 1 && report.records == 5);
+    assert!(matches!(store.backup(&copy), Err(OpenError::NotStore { .. })));
+    let kept = one.head;
+    one.add(&store, &["later"]);
+    let (backup, opened) = open(&copy);
+    assert!(opened.index_rebuilt.is_some() && opened.cut.is_none());
+    assert_eq!(backup.head(&one.run).unwrap(), kept);
+    assert_eq!(backup.run(&gone.run).unwrap(), None);
+    let verified = backup.verify(Scope::All).unwrap();
+    assert!(verified.is_whole() && verified.blobs_redacted == 2, "{verified:?}");
+    assert_eq!(backup.usage().unwrap().entries, 10);
+}
+
+#[test]
+fn nothing_is_put_right_when_nothing_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut one = Writer::begin(&store, 1);
+    one.add_batch(&store, 50);
+    let large = "x".repeat(3 << 20);
+    one.add(&store, &[&large, &large[1..], "small"]);
+    let usage = store.usage().unwrap();
+    assert_eq!((usage.segments, usage.entries, usage.blobs), (1, 51, 53));
+    store.close().unwrap();
+    let (store, report) = open(&path);
+    assert_eq!(report, OpenReport::default());
+    one.assert_in(&store);
+    assert_eq!(store.health(), delm_log::Health::default());
+    let verified = store.verify(Scope::Run(one.run)).unwrap();
+    assert_eq!((verified.runs, verified.entries, verified.blobs), (1, 51, 53));
+    assert_eq!(store.verify(Scope::Run(blob("none").hash)).unwrap().runs, 0);
+}
