@@ -1,0 +1,139 @@
+//! Agents at work: each a task that drives its machine, calls its model, and renews its lease while it waits.
+//!
+//! Refuses to hold results back: what a model said goes to the dispatcher at once, late or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delm_core::agent::{Calling, Input, Machine, Output, View};
+use delm_core::command::{CallDone, CallLost, Envelope};
+use delm_core::decide::Refusal;
+use delm_core::dispatcher::Accepted;
+use delm_core::entry::Blob;
+use delm_core::event::{CallFault, Purpose};
+use delm_core::reader::Corpus;
+use delm_core::run::Run;
+use delm_llm::{CallInfo, Exchange, Model};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::blobs::BlobCache;
+use crate::drive::Message;
+
+/// The models that work for a run; none where the built-in reader does.
+#[derive(Clone, Default)]
+pub struct Workers {
+    /// Plans, reads, reasons, expands, finalizes.
+    pub worker: Option<Arc<dyn Model>>,
+    /// Reviews.
+    pub judge: Option<Arc<dyn Model>>,
+}
+
+impl Workers {
+    fn of(&self, purpose: Purpose) -> Option<&Arc<dyn Model>> {
+        if purpose == Purpose::Review { self.judge.as_ref() } else { self.worker.as_ref() }
+    }
+}
+
+/// What every agent of a run shares.
+pub(crate) struct Shared {
+    pub(crate) messages: mpsc::UnboundedSender<Message>,
+    pub(crate) published: watch::Receiver<Run>,
+    pub(crate) blobs: Arc<BlobCache>,
+    pub(crate) corpus: Arc<Corpus>,
+    pub(crate) workers: Workers,
+    pub(crate) lease: Duration,
+    pub(crate) reply_bytes_max: usize,
+}
+
+impl Shared {
+    /// Tells a machine something, in view of the newest published state.
+    fn tell(&self, machine: &mut Machine, input: Input) -> Output {
+        let run = self.published.borrow().clone();
+        machine.on(input, &View { run: &run, blobs: &*self.blobs, corpus: &self.corpus })
+    }
+}
+
+/// Lets one agent work until the run stops or ends.
+pub(crate) async fn work(shared: Arc<Shared>, mut machine: Machine) {
+    let mut input = Input::Begin;
+    loop {
+        input = match shared.tell(&mut machine, input) {
+            Output::Send(envelope, blobs) => match send(&shared, envelope, blobs).await {
+                Some(outcome) => Input::Answered(outcome),
+                None => return,
+            },
+            Output::Call(calling) => match call(&shared, &mut machine, &calling).await {
+                Some(input) => input,
+                None => return,
+            },
+            // A renewal is answered within `call`; outside one there is nothing to go on with.
+            Output::Continue => Input::Begin,
+            Output::Stop(refusal) => {
+                if !matches!(refusal, Refusal::NotRunning { .. } | Refusal::NoWork) {
+                    tracing::error!(agent = %machine.agent(), %refusal, "an agent stops");
+                }
+                return;
+            }
+        };
+    }
+}
+
+async fn send(shared: &Shared, envelope: Envelope, blobs: Vec<Blob>) -> Option<Result<Accepted, Refusal>> {
+    let (answer, answered) = oneshot::channel();
+    shared.messages.send(Message::Command { envelope, blobs, answer }).ok()?;
+    answered.await.ok()
+}
+
+/// Makes a call, asking for more time at each third of the lease while it lasts.
+async fn call(shared: &Shared, machine: &mut Machine, calling: &Calling) -> Option<Input> {
+    let Some(model) = shared.workers.of(calling.purpose) else {
+        return Some(lost(calling, CallFault::Request, "this run has no model for that purpose", 0));
+    };
+    let info = CallInfo {
+        purpose: calling.purpose,
+        job: calling.job,
+        attempt: calling.attempt,
+        ask: calling.ask,
+        call: calling.call,
+    };
+    let mut reply = model.call(&calling.request, &info);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut reply => return Some(match outcome {
+                Ok(exchange) => replied(shared, calling, exchange),
+                Err(error) => lost(calling, error.fault, &error.error, error.tries),
+            }),
+            () = tokio::time::sleep(shared.lease / 3) => {
+                if let Output::Send(envelope, blobs) = shared.tell(machine, Input::Renew) {
+                    let outcome = send(shared, envelope, blobs).await?;
+                    shared.tell(machine, Input::Answered(outcome));
+                }
+            }
+        }
+    }
+}
+
+fn replied(shared: &Shared, calling: &Calling, exchange: Exchange) -> Input {
+    if exchange.reply.len() > shared.reply_bytes_max {
+        let (bytes, max) = (exchange.reply.len(), shared.reply_bytes_max);
+        let words = format!("the reply has {bytes} bytes; reply_bytes_max is {max}");
+        return lost(calling, CallFault::Request, &words, exchange.tries);
+    }
+    let reply = Blob::new(exchange.reply);
+    let done = CallDone {
+        call: calling.call,
+        reply: reply.hash,
+        model_reported: exchange.model_reported,
+        request_id: exchange.request_id,
+        tokens: exchange.tokens,
+        latency_ms: exchange.latency_ms,
+        tries: exchange.tries,
+    };
+    Input::Replied(done, reply)
+}
+
+fn lost(calling: &Calling, fault: CallFault, words: &str, tries: u32) -> Input {
+    let error = Blob::new(words.as_bytes());
+    Input::Lost(CallLost { call: calling.call, fault, error: error.hash, tries }, error)
+}

@@ -1,0 +1,44 @@
+//! The one thread that commits: a batch in, a sync, the outcome out.
+//!
+//! Refuses to go on after a failure: what a failed write left behind is not known, so the log is opened anew.
+
+use std::sync::Arc;
+use std::thread;
+
+use delm_log::{Append, AppendError, Log};
+use tokio::sync::mpsc;
+
+/// What became of a batch: how many entries are durable, or why the log must be opened anew.
+pub(crate) type Committed = Result<usize, AppendError>;
+
+/// Sends batches to the committing thread.
+pub(crate) struct Committer {
+    batches: std::sync::mpsc::Sender<Vec<Append>>,
+}
+
+impl Committer {
+    /// Starts the thread; outcomes arrive on the channel given back.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(log: Arc<dyn Log>) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Committed>)> {
+        let (batches, inbox) = std::sync::mpsc::channel::<Vec<Append>>();
+        let (outcomes, outcome) = mpsc::unbounded_channel();
+        thread::Builder::new().name("delm-commit".into()).spawn(move || {
+            while let Ok(batch) = inbox.recv() {
+                let count = batch.len();
+                let committed = log.commit(batch).into_iter().find_map(Result::err).map_or(Ok(count), Err);
+                let failed = committed.is_err();
+                if outcomes.send(committed).is_err() || failed {
+                    break;
+                }
+            }
+        })?;
+        Ok((Self { batches }, outcome))
+    }
+
+    /// Hands a batch over. A thread that is gone shows as a closed channel of outcomes.
+    pub(crate) fn send(&self, batch: Vec<Append>) -> bool {
+        self.batches.send(batch).is_ok()
+    }
+}

@@ -1,0 +1,303 @@
+//! The running of one run: one task that takes every message in order, stages, commits and lets answers out.
+//!
+//! Refuses to answer before the log says durable; a failed commit ends everything at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delm_core::agent::Machine;
+use delm_core::command::{Command, Envelope};
+use delm_core::decide::Refusal;
+use delm_core::dispatcher::{Accepted, Answered, Dispatcher, Ticket};
+use delm_core::entry::Blob;
+use delm_core::event::AgentKind;
+use delm_core::ids::Digest;
+use delm_core::reader::Corpus;
+use delm_core::run::{Phase, Run};
+use delm_log::{Append, AppendError, Log, LogError, Term};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::agents::{Shared, Workers, work};
+use crate::blobs::BlobCache;
+use crate::clock::Clock;
+use crate::committer::{Committed, Committer};
+
+/// Messages taken before what they staged is handed to the log, when the log is free.
+const MESSAGES_MAX: usize = 1024;
+
+/// What the driving task is told.
+pub(crate) enum Message {
+    /// A command of an agent, and where its answer goes.
+    Command { envelope: Envelope, blobs: Vec<Blob>, answer: Answer },
+    /// A command of whoever runs the run.
+    Engine { command: Command, blobs: Vec<Blob>, answer: Answer },
+}
+
+type Answer = oneshot::Sender<Result<Accepted, Refusal>>;
+
+/// Why a run could not be driven on. What was answered before stays durable; `resume` goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The log refused a batch: another writer, or a failed write or sync.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The committing thread is gone.
+    #[error("the committing thread ended without a word")]
+    CommitterGone,
+    /// The system gives no thread.
+    #[error("no thread for commits could be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Every agent stopped though the run goes on.
+    #[error("every agent stopped although the run is {phase:?}")]
+    Stalled {
+        /// Where the run stands.
+        phase: Phase,
+    },
+}
+
+/// A run that is being driven.
+pub struct Running {
+    /// Its id.
+    pub run: Digest,
+    /// Its published state, newest.
+    pub published: watch::Receiver<Run>,
+    /// How to stop it.
+    pub control: Control,
+    /// Its blobs.
+    pub blobs: Arc<BlobCache>,
+    pub(crate) done: tokio::task::JoinHandle<Result<Run, EngineError>>,
+}
+
+impl Running {
+    /// Waits until the run pauses or ends, and gives its last state.
+    ///
+    /// # Errors
+    /// [`EngineError`] if it could not be driven on.
+    pub async fn wait(self) -> Result<Run, EngineError> {
+        match self.done.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(EngineError::CommitterGone),
+        }
+    }
+}
+
+/// Stops a run that is being driven, or ends it.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) messages: mpsc::UnboundedSender<Message>,
+}
+
+/// Why a command to a driven run had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The run is not driven any more.
+    #[error("the run is not driven any more")]
+    Gone,
+    /// A lawful no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Control {
+    /// Stops claiming; when `hard`, releases what is claimed and leaves.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn interrupt(&self, hard: bool) -> Result<(), ControlError> {
+        self.command(Command::Interrupt { hard }).await
+    }
+
+    /// Ends the run without an answer.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn cancel(&self) -> Result<(), ControlError> {
+        self.command(Command::Cancel).await
+    }
+
+    async fn command(&self, command: Command) -> Result<(), ControlError> {
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Engine { command, blobs: Vec::new(), answer };
+        self.messages.send(message).map_err(|_| ControlError::Gone)?;
+        answered.await.map_err(|_| ControlError::Gone)?.map(drop).map_err(ControlError::Refused)
+    }
+}
+
+/// Everything a run is driven with.
+pub(crate) struct Driver {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) run: Digest,
+    pub(crate) term: Term,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) blobs: Arc<BlobCache>,
+    pub(crate) corpus: Arc<Corpus>,
+    pub(crate) workers: Workers,
+}
+
+impl Driver {
+    /// Sets agents to work and drives the run in a task of its own.
+    ///
+    /// # Errors
+    /// [`EngineError::Thread`] when no committing thread can be had.
+    pub(crate) fn spawn(self) -> Result<Running, EngineError> {
+        let (committer, outcomes) = Committer::start(self.log.clone())?;
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (publish, published) = watch::channel(self.dispatcher.published().clone());
+        let control = Control { messages: messages.clone() };
+        let limits = self.dispatcher.published().limits();
+        let shared = Arc::new(Shared {
+            messages,
+            published: published.clone(),
+            blobs: self.blobs.clone(),
+            corpus: self.corpus.clone(),
+            workers: self.workers.clone(),
+            lease: Duration::from_millis(limits.lease_ms.max(3)),
+            reply_bytes_max: usize::try_from(limits.reply_bytes_max).unwrap_or(usize::MAX),
+        });
+        let mut agents = JoinSet::new();
+        for (id, agent) in self.dispatcher.published().agents().iter() {
+            if !agent.left && agent.kind != AgentKind::Program {
+                let machine = Machine::new(id, self.dispatcher.next_number(id));
+                agents.spawn(work(shared.clone(), machine));
+            }
+        }
+        let (run, blobs) = (self.run, self.blobs.clone());
+        let task = Task { driver: self, committer, publish, answers: BTreeMap::new(), batches: 0, committing: Vec::new() };
+        let done = tokio::spawn(task.drive(inbox, outcomes, agents));
+        Ok(Running { run, published, control, blobs, done })
+    }
+}
+
+struct Task {
+    driver: Driver,
+    committer: Committer,
+    publish: watch::Sender<Run>,
+    answers: BTreeMap<Ticket, Answer>,
+    /// Batches handed over and not yet answered: none or one.
+    batches: usize,
+    committing: Vec<Blob>,
+}
+
+impl Task {
+    async fn drive(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Message>,
+        mut outcomes: mpsc::UnboundedReceiver<Committed>,
+        mut agents: JoinSet<()>,
+    ) -> Result<Run, EngineError> {
+        let mut messages = Vec::new();
+        loop {
+            self.hand_over()?;
+            if let Some(run) = self.finished() {
+                agents.shutdown().await;
+                return Ok(run);
+            }
+            let timer = self.until_deadline();
+            tokio::select! {
+                biased;
+                outcome = outcomes.recv() => self.committed(outcome)?,
+                taken = inbox.recv_many(&mut messages, MESSAGES_MAX) => {
+                    if taken > 0 {
+                        messages.drain(..).for_each(|message| self.take(message));
+                    }
+                }
+                Some(_) = agents.join_next(), if self.batches == 0 => self.agent_gone(&agents)?,
+                () = sleep(timer), if timer.is_some() => {
+                    self.driver.dispatcher.tick(&*self.driver.blobs, self.driver.clock.now_ms());
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let at = self.driver.clock.now_ms();
+        let blobs = self.driver.blobs.clone();
+        let dispatcher = &mut self.driver.dispatcher;
+        let (ticket, answer) = match message {
+            Message::Command { envelope, blobs: brought, answer } => {
+                (dispatcher.command(&*blobs, envelope, brought, at), answer)
+            }
+            Message::Engine { command, blobs: brought, answer } => {
+                (dispatcher.engine(&*blobs, command, brought, at), answer)
+            }
+        };
+        self.answers.insert(ticket, answer);
+    }
+
+    /// Gives the log what is staged, if it is free: while it syncs, more is staged for the next batch.
+    fn hand_over(&mut self) -> Result<(), EngineError> {
+        if let Some(error) = self.driver.blobs.take_error() {
+            return Err(error.into());
+        }
+        if self.batches > 0 {
+            return Ok(());
+        }
+        let staged = self.driver.dispatcher.take_staged();
+        if staged.is_empty() {
+            let answered = self.driver.dispatcher.idle_answers();
+            self.let_out(answered);
+            return Ok(());
+        }
+        let (run, term) = (self.driver.run, self.driver.term);
+        self.committing = staged.iter().flat_map(|staged| staged.blobs.iter().cloned()).collect();
+        let batch = staged
+            .into_iter()
+            .map(|staged| Append { run, after: staged.after, term, entry: staged.entry, blobs: staged.blobs })
+            .collect();
+        if !self.committer.send(batch) {
+            return Err(EngineError::CommitterGone);
+        }
+        self.batches += 1;
+        Ok(())
+    }
+
+    fn committed(&mut self, outcome: Option<Committed>) -> Result<(), EngineError> {
+        let count = outcome.ok_or(EngineError::CommitterGone)??;
+        self.batches = self.batches.saturating_sub(1);
+        self.driver.blobs.keep(self.committing.drain(..));
+        let answered = self.driver.dispatcher.durable(count);
+        self.publish.send_replace(self.driver.dispatcher.published().clone());
+        self.let_out(answered);
+        Ok(())
+    }
+
+    fn let_out(&mut self, answered: Vec<Answered>) {
+        for Answered { ticket, outcome } in answered {
+            // The engine's own ticks have nobody who waits; an agent that was let go does not either.
+            if let Some(answer) = self.answers.remove(&ticket) {
+                drop(answer.send(outcome));
+            }
+        }
+    }
+
+    /// The last state, once the run has paused or ended and nothing is on its way to the log.
+    fn finished(&self) -> Option<Run> {
+        let run = self.driver.dispatcher.published();
+        let over = matches!(run.phase(), Phase::Paused(_) | Phase::Ended(_));
+        (over && self.batches == 0).then(|| run.clone())
+    }
+
+    fn agent_gone(&self, agents: &JoinSet<()>) -> Result<(), EngineError> {
+        let run = self.driver.dispatcher.published();
+        let programs = run.agents().iter().any(|(_, agent)| agent.kind == AgentKind::Program && !agent.left);
+        if agents.is_empty() && !programs && run.phase() == Phase::Running {
+            return Err(EngineError::Stalled { phase: run.phase() });
+        }
+        Ok(())
+    }
+
+    fn until_deadline(&self) -> Option<Duration> {
+        let deadline = self.driver.dispatcher.next_deadline()?;
+        Some(Duration::from_millis(deadline.saturating_sub(self.driver.clock.now_ms())))
+    }
+}
+
+async fn sleep(timer: Option<Duration>) {
+    tokio::time::sleep(timer.unwrap_or_default()).await;
+}

@@ -1,0 +1,70 @@
+//! Folding a run from the log: its state at the head, or at any entry before it.
+//!
+//! Refuses a log that breaks a law, naming the entry; reads a page at a time.
+
+use std::sync::Arc;
+
+use delm_core::apply::{Fault, apply};
+use delm_core::ids::{Digest, Seq};
+use delm_core::run::Run;
+use delm_log::{Log, LogError};
+
+use crate::blobs::BlobCache;
+
+/// Entries read at a time.
+const PAGE: usize = 1024;
+
+/// A run's state with its blobs at hand.
+pub struct Loaded {
+    /// The state.
+    pub run: Run,
+    /// Its blobs.
+    pub blobs: Arc<BlobCache>,
+}
+
+/// Why a run's state cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The log cannot be read, or is damaged.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An entry breaks a law.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The log has no entry where one must be.
+    #[error("the run {run} has no entry {seq}, though its head lies beyond")]
+    Gap {
+        /// The run.
+        run: Digest,
+        /// The missing entry.
+        seq: Seq,
+    },
+    /// No such run.
+    #[error("there is no run {run} in this log")]
+    Unknown {
+        /// The run.
+        run: Digest,
+    },
+}
+
+/// Folds a run up to its head.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn load(log: &Arc<dyn Log>, id: Digest) -> Result<Loaded, LoadError> {
+    let info = log.run(&id)?.ok_or(LoadError::Unknown { run: id })?;
+    let blobs = Arc::new(BlobCache::new(log.clone(), id));
+    let mut run = Run::default();
+    let mut next: Seq = 0;
+    while next <= info.head.seq {
+        let page = log.entries(&id, next, PAGE)?;
+        if page.is_empty() {
+            return Err(LoadError::Gap { run: id, seq: next });
+        }
+        for sealed in &page {
+            apply(&mut run, sealed)?;
+            next += 1;
+        }
+    }
+    Ok(Loaded { run, blobs })
+}

@@ -1,0 +1,162 @@
+//! Runs driven over a log in memory with scripted models.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use delm_core::command::{AgentSpec, SourceSpec, StartRun};
+use delm_core::entry::Blob;
+use delm_core::event::{
+    AgentKind, Extractor, ModelChoice, Models, Outcome, PauseCause, RunStarted, Template,
+};
+use delm_core::ids::{Digest, Job};
+use delm_core::limits::Limits;
+use delm_core::policy::{Fifo, Policy};
+use delm_core::prompt::TEMPLATES;
+use delm_core::run::{Phase, Run};
+use delm_engine::{Clock, Workers, load, resume, start};
+use delm_llm::Providers;
+use delm_log::{Log, MemoryLog};
+
+const DOCUMENT: &str = "The harbour light was built in 1874 by Ada Quill. Ada Quill was born in Penmarrow.";
+
+/// A clock that ticks a millisecond at each look, so that tests do not depend on the machine's.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Clock for Counter {
+    fn now_ms(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn script(rules: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!(r#"{{"schema":"delm.script/1","rules":[{rules}]}}"#)).unwrap();
+    file
+}
+
+const GOOD: &str = r#"
+  {"purpose":"plan","plan_tasks":20},
+  {"purpose":"read","reply":{"bullets":[{"text":"the light","head":"The harbour light was built","tail":"in 1874 by Ada Quill"}],"gist":"The harbour light was built in 1874."}},
+  {"purpose":"reason","reply":{"finding":"Ada Quill built the light.","cites":[],"unfold":[],"evidence":[{"unit":"S1.1","quote":"The harbour light was built in 1874 by Ada Quill."}]}},
+  {"purpose":"review","reply":{"outcome":"approve","reason":"it says so"}},
+  {"purpose":"expand","reply":{"tasks":[]}},
+  {"purpose":"finalize","reply":{"answered":true,"answer":"Ada Quill.","cites":["F1"]}}"#;
+
+fn begin(model: &str, agents: u32, limits: Limits) -> (StartRun, Vec<Blob>) {
+    let mut blobs = Vec::new();
+    let mut keep = |text: &str| {
+        let blob = Blob::new(text.as_bytes());
+        blobs.push(blob.clone());
+        blob.hash
+    };
+    let templates =
+        TEMPLATES.iter().map(|(part, text)| Template { part: (*part).into(), text: keep(text) }).collect();
+    let choice = ModelChoice { model: model.into(), params: Vec::new() };
+    let run = RunStarted {
+        nonce: [1; 16],
+        question: keep("Who built the harbour light?"),
+        name: None,
+        policy: Fifo.name(),
+        limits,
+        models: Models { worker: choice.clone(), judge: choice },
+        hosts: Vec::new(),
+        engine: "test".into(),
+        self_review: agents == 1,
+        reading: true,
+        ablations: Vec::new(),
+        templates,
+        prices: Vec::new(),
+    };
+    let source = SourceSpec {
+        name: keep("harbour.md"),
+        original_hash: Digest::of_blob(DOCUMENT.as_bytes()),
+        original_len: DOCUMENT.len() as u64,
+        extractor: Extractor::Text,
+        text: keep(DOCUMENT),
+    };
+    let spec = AgentSpec { kind: AgentKind::Model, principal: String::new(), model: model.into(), program: None };
+    let agents = (0..agents).map(|_| spec.clone()).collect();
+    (StartRun { run, sources: vec![source], skipped: Vec::new(), agents }, blobs)
+}
+
+fn workers(file: &tempfile::NamedTempFile) -> (String, Workers) {
+    let model = format!("script:{}", file.path().display());
+    let choice = delm_llm::ModelChoice { model: model.clone(), params: Vec::new() };
+    let built = delm_llm::build(&choice, &Providers::default()).unwrap();
+    (model, Workers { worker: Some(built.clone()), judge: Some(built) })
+}
+
+async fn run(rules: &str, agents: u32, limits: Limits) -> (Arc<dyn Log>, Digest, Run) {
+    let file = script(rules);
+    let (model, workers) = workers(&file);
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
+    let (command, blobs) = begin(&model, agents, limits);
+    let running = start(log.clone(), Arc::new(Counter::default()), workers, command, blobs).unwrap();
+    let id = running.run;
+    let last = running.wait().await.unwrap();
+    (log, id, last)
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_agents_answers() {
+    for agents in [1, 8, 64] {
+        let (log, id, last) = run(GOOD, agents, Limits::default()).await;
+        assert_eq!(last.phase(), Phase::Ended(Outcome::Answered), "{agents} agents");
+        assert_eq!(last.facts().len(), 21);
+        let again = load(&log, id).unwrap().run;
+        assert!(again == last, "what the log says is what was published");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_down_pauses_the_run_and_resume_ends_it() {
+    let down = format!(r#"{{"purpose":"finalize","error":{{"fault":"provider","message":"no route"}}}},{GOOD}"#);
+    let (log, id, last) = run(&down, 4, Limits::default()).await;
+    assert_eq!(last.phase(), Phase::Paused(PauseCause::Provider));
+    let file = script(GOOD);
+    let (_, workers) = workers(&file);
+    let clock = Arc::new(Counter(AtomicU64::new(1_000_000)));
+    let running = resume(log.clone(), clock, workers, id, "test 2", Vec::new()).unwrap();
+    let ended = running.wait().await.unwrap();
+    assert_eq!(ended.phase(), Phase::Ended(Outcome::Answered));
+    assert_eq!(ended.facts().len(), 21, "no fact is admitted twice, none is lost");
+    assert!(load(&log, id).unwrap().run == ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_keeps_its_lease_and_an_interrupt_waits_for_it() {
+    let slow = format!(r#"{{"purpose":"plan","plan_tasks":1,"delay_ms":600000}},{GOOD}"#);
+    let file = script(&slow);
+    let (model, workers) = workers(&file);
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
+    let (command, blobs) = begin(&model, 2, Limits::default());
+    let running = start(log.clone(), Arc::new(Counter::default()), workers, command, blobs).unwrap();
+    let control = running.control.clone();
+    let mut published = running.published.clone();
+    let planning = |run: &Run| run.ledger().open().any(|(_, call)| call.job == Job::Plan);
+    published.wait_for(planning).await.unwrap();
+    control.interrupt(false).await.unwrap();
+    let last = running.wait().await.unwrap();
+    assert_eq!(last.phase(), Phase::Paused(PauseCause::Interrupt));
+    assert_eq!(last.tasks().len(), 1, "the plan in flight was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hard_interrupt_releases_what_is_claimed() {
+    let slow = format!(r#"{{"purpose":"plan","plan_tasks":1,"delay_ms":600000}},{GOOD}"#);
+    let file = script(&slow);
+    let (model, workers) = workers(&file);
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
+    let (command, blobs) = begin(&model, 2, Limits::default());
+    let running = start(log.clone(), Arc::new(Counter::default()), workers, command, blobs).unwrap();
+    let control = running.control.clone();
+    let mut published = running.published.clone();
+    let planning = |run: &Run| run.ledger().open().any(|(_, call)| call.job == Job::Plan);
+    published.wait_for(planning).await.unwrap();
+    control.interrupt(true).await.unwrap();
+    let last = running.wait().await.unwrap();
+    assert_eq!(last.phase(), Phase::Paused(PauseCause::Interrupt));
+    assert_eq!((last.tasks().len(), last.jobs().claimed()), (0, 0));
+    assert_eq!(last.ledger().open().count(), 0, "no call is left open");
+}
