@@ -1,9 +1,12 @@
-//! What a script can find in a prompt without rendering it: a text, a label, the first sentence of a unit.
+//! What a script can find in a prompt without rendering it: a text, the newest fact, the first sentence of a passage.
 //!
-//! Refuses to know how prompts are worded: it looks for labels, which are the same in every template.
+//! Refuses to guess what a passage is: its label stands in brackets, either on the line before a block between `<<<` and
+//! `>>>`, or at the beginning of the line that holds its words.
 
 use delm_core::ids::{FactId, UnitId};
 use delm_core::request::Request;
+
+const OPEN: &str = "<<<";
 
 /// Whether a text stands in one part of the prompt: what is asked, the reply before, the preamble, one note.
 pub(super) fn contains(request: &Request, text: &str) -> bool {
@@ -13,58 +16,78 @@ pub(super) fn contains(request: &Request, text: &str) -> bool {
     request.ask.contains(text) || again() || request.preamble.contains(text) || notes()
 }
 
-/// The label of the newest fact in the context shown.
+/// The label of the newest fact in the context shown that is not withdrawn there.
 pub(super) fn newest_fact(request: &Request) -> Option<&str> {
     let shown = request.length.min(request.notes.len());
-    (0..shown).rev().find_map(|place| label::<FactId>(request.notes.get(place)?))
-}
-
-/// The first unit named.
-pub(super) fn first_unit(text: &str) -> Option<&str> {
-    label::<UnitId>(text)
-}
-
-/// The first sentence of the unit's text: what follows its label, on the same line if words follow there, else on the
-/// next line that is not empty. The label's last line that has such text counts, for the unit comes after its mentions.
-pub(super) fn first_sentence<'a>(text: &'a str, unit: &str) -> Option<&'a str> {
-    let mut found = None;
-    let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|rest| rest.find(unit)).map(|at| from + at) {
-        from = at + unit.len();
-        if stands_alone(text, at, from) {
-            found = text.get(from..).and_then(sentence_after).or(found);
+    let mut withdrawn = Vec::new();
+    for place in (0..shown).rev() {
+        let Some((label, rest)) = request.notes.get(place).and_then(|note| fact(note)) else { continue };
+        match rest.starts_with(']') {
+            true if !withdrawn.contains(&label) => return Some(label),
+            true => {}
+            // The label of a withdrawal is followed by words within its brackets.
+            false => withdrawn.push(label),
         }
     }
-    found
+    None
 }
 
-/// The first sentence behind a label.
-fn sentence_after(rest: &str) -> Option<&str> {
-    let line_end = rest.find('\n').unwrap_or(rest.len());
-    let (line, below) = rest.split_at(line_end);
-    // What closes the label, then what leads up to the text; a text may begin with a quotation mark.
-    let line = line.trim_start_matches(|c: char| !c.is_alphanumeric() && !c.is_whitespace());
-    let line = line.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '"');
-    // Fewer than three words on the label's line are its heading, not the unit's text.
-    let text = if line.split_whitespace().count() >= 3 { line } else { below.trim_start() };
-    let line = text.lines().next()?;
-    let end = line.find(". ").map_or(line.len(), |end| end + 1);
-    line.get(..end).map(str::trim).filter(|sentence| !sentence.is_empty())
+/// The label a note begins with, and what follows it.
+fn fact(note: &str) -> Option<(&str, &str)> {
+    let inner = note.strip_prefix('[')?;
+    let (label, rest) = inner.split_at(inner.find([']', ' '])?);
+    label.parse::<FactId>().ok().map(|_| (label, rest))
 }
 
-/// The first word that reads as a label of this kind.
-fn label<T: std::str::FromStr>(text: &str) -> Option<&str> {
-    let inside = |c: char| c.is_ascii_alphanumeric() || c == '.';
-    text.split(|c: char| !inside(c))
-        .map(|word| word.trim_end_matches('.'))
-        .find(|word| word.parse::<T>().is_ok())
+/// The first passage shown, or that of one unit: its label and its first sentence.
+pub(super) fn passage<'a>(text: &'a str, unit: Option<&str>) -> Option<(&'a str, &'a str)> {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (label, words) = if lines.peek() == Some(&OPEN) {
+            let Some(label) = last_unit(line) else { continue };
+            lines.next();
+            (label, lines.find(|line| !line.trim().is_empty())?)
+        } else {
+            let Some((label, words)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
+                continue;
+            };
+            (label, words)
+        };
+        let wanted = unit.is_none_or(|unit| unit == label) && label.parse::<UnitId>().is_ok();
+        if wanted && !words.trim().is_empty() {
+            return Some((label, sentence(words)));
+        }
+    }
+    None
 }
 
-/// Whether no letter, digit or further part of a label touches the word at these bytes.
-fn stands_alone(text: &str, start: usize, end: usize) -> bool {
-    let before = text.get(..start).and_then(|before| before.chars().next_back());
-    let mut after = text.get(end..).into_iter().flat_map(str::chars);
-    let next = after.next();
-    let part = next == Some('.') && after.next().is_some_and(|c| c.is_ascii_digit());
-    !before.is_some_and(char::is_alphanumeric) && !next.is_some_and(char::is_alphanumeric) && !part
+/// The last unit named in brackets on a line.
+fn last_unit(line: &str) -> Option<&str> {
+    let named = line.rsplit('[').filter_map(|rest| rest.split_once(']').map(|(label, _)| label));
+    let mut units = named.filter(|label| label.parse::<UnitId>().is_ok());
+    units.next()
+}
+
+fn sentence(words: &str) -> &str {
+    let ends = [". ", "? ", "! "].iter().filter_map(|end| words.find(end));
+    let end = ends.min().map_or(words.len(), |end| end + 1);
+    words.get(..end).unwrap_or(words).trim()
+}
+
+/// So many words from the beginning of a sentence.
+pub(super) fn head(sentence: &str, words: usize) -> &str {
+    let last = sentence.split_whitespace().nth(words.saturating_sub(1));
+    last.and_then(|word| sentence.get(..end_of(sentence, word))).unwrap_or(sentence)
+}
+
+/// So many words from the end of a sentence.
+pub(super) fn tail(sentence: &str, words: usize) -> &str {
+    let first = sentence.split_whitespace().rev().nth(words.saturating_sub(1));
+    let start = first.map_or(0, |word| end_of(sentence, word).saturating_sub(word.len()));
+    sentence.get(start..).unwrap_or(sentence)
+}
+
+/// Where a word, which is a slice of the text, ends in it.
+fn end_of(text: &str, word: &str) -> usize {
+    (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize) + word.len()
 }

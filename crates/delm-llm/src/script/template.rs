@@ -11,6 +11,8 @@ use super::prompt;
 use crate::CallInfo;
 
 const WORDS_MAX: u32 = 100_000;
+/// Words of `{{head}}` and `{{tail}}`: the default of the limit `reference_words_min`.
+const EDGE_WORDS: usize = 5;
 
 /// How the text around the placeholders is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ enum Slot {
     Task,
     Unit,
     Evidence,
+    Head,
+    Tail,
     Fact,
     Attempt,
     Ask,
@@ -63,6 +67,8 @@ const SLOTS: &[(&str, Slot)] = &[
     ("task", Slot::Task),
     ("unit", Slot::Unit),
     ("evidence", Slot::Evidence),
+    ("head", Slot::Head),
+    ("tail", Slot::Tail),
     ("fact", Slot::Fact),
     ("attempt", Slot::Attempt),
     ("ask", Slot::Ask),
@@ -139,10 +145,13 @@ fn value(slot: Slot, scene: &Scene<'_>) -> Result<String, String> {
         Slot::Purpose => info.purpose.to_string(),
         Slot::Job => info.job.to_string(),
         Slot::Task => info.job.subject().map_or_else(|| info.job.to_string(), |subject| subject.to_string()),
-        Slot::Unit => unit(request, info.job).ok_or_else(|| none("unit"))?,
-        Slot::Evidence => {
-            let unit = unit(request, info.job).ok_or_else(|| none("unit"))?;
-            prompt::first_sentence(&request.ask, &unit).ok_or_else(|| none("text of a unit"))?.to_owned()
+        Slot::Unit => unit(request, info.job).ok_or_else(|| none("passage"))?,
+        Slot::Evidence => evidence(request, info.job).ok_or_else(|| none("passage"))?.to_owned(),
+        Slot::Head => {
+            prompt::head(evidence(request, info.job).ok_or_else(|| none("passage"))?, EDGE_WORDS).to_owned()
+        }
+        Slot::Tail => {
+            prompt::tail(evidence(request, info.job).ok_or_else(|| none("passage"))?, EDGE_WORDS).to_owned()
         }
         Slot::Fact => prompt::newest_fact(request).ok_or_else(|| none("fact"))?.to_owned(),
         Slot::Attempt => info.attempt.to_string(),
@@ -153,12 +162,18 @@ fn value(slot: Slot, scene: &Scene<'_>) -> Result<String, String> {
     })
 }
 
-/// The unit a job reads, or else the first whose label stands in the asking part of the prompt.
+/// The unit a job reads, or else that of the first passage shown.
 fn unit(request: &Request, job: Job) -> Option<String> {
     if let Job::Read(unit) = job {
         return Some(unit.to_string());
     }
-    prompt::first_unit(&request.ask).map(str::to_owned)
+    prompt::passage(&request.ask, None).map(|(unit, _)| unit.to_owned())
+}
+
+/// The first sentence of that unit.
+fn evidence(request: &Request, job: Job) -> Option<&str> {
+    let read = if let Job::Read(unit) = job { Some(unit.to_string()) } else { None };
+    prompt::passage(&request.ask, read.as_deref()).map(|(_, sentence)| sentence)
 }
 
 /// So many different words.

@@ -106,8 +106,9 @@ async fn placeholders_are_filled_and_escaped() {
         r#"[{"reply":{"finding":"{{task}} {{job}} {{attempt}} {{ask}} {{open}}","cites":["{{fact}}"],
                       "evidence":[{"unit":"{{unit}}","quote":"{{evidence}}"}]}}]"#,
     );
-    let ask = "Task T7: who? Sources: S3.2\n\n[S3.2]\nShe said \"no\". Then she left.\n[S3.20]\nOther text stands here.\n";
-    let request = request(ask, &["F1 The lock is old.\n", "F2 It was built in 1903.\n"]);
+    let ask = "Task T7: who? See [S9.9].\n\n[S3.2]\n<<<\nShe said \"no\". Then she left.\n>>>\n\n[S3.20]\n<<<\nOther.\n>>>\n\
+               Reply: {\"unit\":\"S1.1\"}";
+    let request = request(ask, &["[F1] (T1) The lock is old.\n", "[F2] (T2) It was built in 1903.\n"]);
     let reply = model.call(&request, &info("reason:T7", 3, 2)).await.unwrap().reply;
     let Reply::Reason(reply) = Reply::parse(Purpose::Reason, &reply).unwrap() else { panic!("no reason") };
     assert_eq!(reply.finding, "T7 reason:T7 3 2 {{");
@@ -119,11 +120,34 @@ async fn placeholders_are_filled_and_escaped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn evidence_may_follow_its_label_on_the_same_line() {
-    let model = model(r#"[{"reply":"{{unit}}|{{evidence}}"}]"#);
-    let request = request("Read S1.1.\n<unit label=\"S1.1\">The gate is red. It is new.\n</unit>", &[]);
-    let reply = model.call(&request, &info("read:S1.1", 1, 1)).await.unwrap().reply;
-    assert_eq!(String::from_utf8(reply).unwrap(), "S1.1|The gate is red.");
+async fn a_passage_is_a_block_behind_its_label_or_a_line_that_begins_with_it() {
+    let model = model(r#"[{"reply":"{{unit}}|{{evidence}}|{{head}}|{{tail}}"}]"#);
+    for (job, ask, expected) in [
+        (
+            "read:S1.10",
+            "It asks [S1.1].\n\nPassage [S1.10] from a [odd] file:\n<<<\n\nThe old gate by the quay is red. New.\n>>>\n",
+            "S1.10|The old gate by the quay is red.|The old gate by the|by the quay is red.",
+        ),
+        (
+            "reason:T1",
+            "Behind [F3]:\n<<<\n[S2.1] It is red? Yes.\n>>>\n",
+            "S2.1|It is red?|It is red?|It is red?",
+        ),
+    ] {
+        let reply = model.call(&request(ask, &[]), &info(job, 1, 1)).await.unwrap().reply;
+        assert_eq!(String::from_utf8(reply).unwrap(), expected);
+    }
+    let error =
+        model.call(&request("Passage [S1.1]: none", &[]), &info("reason:T1", 1, 1)).await.unwrap_err();
+    assert!(error.error.contains("passage"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_fact_is_one_that_still_stands() {
+    let model = model(r#"[{"reply":"{{fact}}"}]"#);
+    let notes = ["[F1] (T1) Old.\n", "[F2] (T2) As [F1] says.\n", "[F2 IS WITHDRAWN] Wrong.\n"];
+    let reply = model.call(&request("", &notes), &info("finalize", 1, 1)).await.unwrap().reply;
+    assert_eq!(reply, b"F1");
 }
 
 #[tokio::test(start_paused = true)]
