@@ -77,14 +77,10 @@ pub fn audit(
     let seq = sealed.entry.seq;
     let envelope = command_of(&sealed.entry);
     let decision = decide(policy, run, blobs, &envelope, sealed.entry.at);
-    let decision = match decision {
-        Ok(decision) => decision,
-        // A broken law is named as such before a refusal that may only be its consequence.
-        Err(refusal) => {
-            apply::apply(run, sealed)?;
-            return Err(Divergence::Refused { seq, refusal });
-        }
-    };
+    // A broken law is named as such before a difference that may only be its consequence.
+    let mut next = run.clone();
+    apply::apply(&mut next, sealed)?;
+    let decision = decision.map_err(|refusal| Divergence::Refused { seq, refusal })?;
     compare(seq, &sealed.entry.events, &decision)?;
     let stored = |blob: &&Blob| blobs.blob(&blob.hash).is_none_or(|bytes| bytes != blob.bytes);
     let redacted = |blob: &&Blob| run.redacted().contains_key(&blob.hash);
@@ -92,8 +88,8 @@ pub fn audit(
         return Err(Divergence::Blob { seq, hash: blob.hash });
     }
     let blobs_made = decision.blobs.len() as u64;
-    apply::apply(run, sealed)?;
-    prompt::warm(run, blobs);
+    prompt::warm(&mut next, blobs);
+    *run = next;
     let count = |test: fn(&Event) -> bool| sealed.entry.events.iter().filter(|event| test(event)).count() as u64;
     Ok(Audited {
         events: sealed.entry.events.len() as u64,

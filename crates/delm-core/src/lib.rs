@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod agent;
 pub mod apply;
 pub mod audit;
 pub mod blobs;
@@ -17,10 +18,12 @@ pub mod decide;
 pub mod dispatcher;
 pub mod entry;
 pub mod event;
+pub mod extractive;
 pub mod ids;
 pub mod limits;
 pub mod policy;
 pub mod prompt;
+pub mod reader;
 pub mod reply;
 pub mod request;
 pub mod run;

@@ -5,10 +5,12 @@
 
 use alloc::string::String;
 
+mod function;
 mod quote;
 mod sentence;
 mod split;
 
+pub(crate) use function::is_function_word;
 pub use quote::{find_quote, find_reference};
 pub use sentence::{SENTENCE_BYTES_MAX, Sentences, sentences};
 pub use split::split;

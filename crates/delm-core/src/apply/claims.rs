@@ -72,6 +72,7 @@ pub(super) fn lease_renewed(run: &mut Run, renewed: &LeaseRenewed, place: Place)
 
 pub(super) fn claim_expired(run: &mut Run, expired: &ClaimExpired, place: Place) -> Lawful {
     let claim = live(run, expired.fence, Some(expired.job))?;
+    ensure!(place.agent.is_none(), "I-5", "{:?} expires a claim; only time does", place.agent);
     ensure!(claim.deadline_ms <= place.at, "I-5", "expired at {}, due at {}", place.at, claim.deadline_ms);
     let agent = claim.agent;
     run.agents.change(agent, |agent| agent.expired += 1);
@@ -84,12 +85,22 @@ pub(super) fn claim_released(run: &mut Run, released: &ClaimReleased) -> Lawful 
     end_claim(run, released.fence, None);
     let exhausted = u64::from(state_of(run, released.job)?.releases) >= run.limits.releases_max;
     run.jobs.change(released.job, |state| state.releases += 1);
-    // Past the bound a release counts as an attempt, and the entry must say so.
-    if !exhausted {
-        run.jobs.limbo.remove_mut(&released.job);
-        run.jobs.set_status(released.job, Status::Ready);
+    if exhausted {
+        // Past the bound a release counts as an attempt, and the entry must say so, or end the run.
+        if let Some(mut limbo) = run.jobs.limbo.get(&released.job).cloned() {
+            limbo.released = true;
+            run.jobs.limbo.insert_mut(released.job, limbo);
+        }
+    } else {
+        reopen(run, released.job);
     }
     Ok(())
+}
+
+/// Takes a job out of limbo: it can be claimed again.
+pub(super) fn reopen(run: &mut Run, job: Job) {
+    run.jobs.limbo.remove_mut(&job);
+    run.jobs.set_status(job, Status::Ready);
 }
 
 /// Takes a claim away and leaves its job between two states, for the rest of the entry to resolve.
@@ -98,7 +109,7 @@ pub(super) fn end_claim(run: &mut Run, fence: Fence, draft: Option<(crate::ids::
     run.agents.change(claim.agent, |agent| agent.claim = None);
     run.jobs.set_status(claim.job, Status::Limbo);
     let limbo =
-        Limbo { fence: Some(fence), agent: Some(claim.agent), attempt: claim.attempt, draft, abandoned: false };
+        Limbo { fence: Some(fence), agent: Some(claim.agent), attempt: claim.attempt, draft, abandoned: false, released: false };
     run.jobs.limbo.insert_mut(claim.job, limbo);
 }
 

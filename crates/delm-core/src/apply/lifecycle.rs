@@ -5,10 +5,11 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use super::claims::reopen;
 use super::{Broken, Lawful, Place, broken, ensure};
 use crate::command::principal_of;
-use crate::entry::Entry;
 use crate::event::{
     AgentJoined, AgentKind, AgentLeft, AnswerGiven, LimitReached, Outcome, PauseCause, RunEnded, RunPaused, RunResumed,
     RunStarted, SourceAdded, SourceSkipped, UnitAdded,
@@ -25,8 +26,7 @@ pub(super) fn run_started(run: &mut Run, started: &RunStarted, place: Place) -> 
     run.running_since = place.at;
     run.limits = Arc::new(started.limits.clone());
     run.started = Some(Arc::new(started.clone()));
-    let status = if started.reading { Status::Waiting } else { Status::Ready };
-    run.jobs.add(Job::Plan, status, None);
+    run.jobs.add(Job::Plan, Status::Ready, None);
     Ok(())
 }
 
@@ -68,6 +68,7 @@ pub(super) fn unit_added(run: &mut Run, added: &UnitAdded, place: Place) -> Lawf
     run.sources.set_mut(at, Arc::new(source));
     if run.started.as_ref().is_some_and(|started| started.reading) {
         run.jobs.add(Job::Read(added.unit), Status::Ready, None);
+        run.jobs.set_status(Job::Plan, Status::Waiting);
     }
     Ok(())
 }
@@ -77,6 +78,9 @@ pub(super) fn agent_joined(run: &mut Run, joined: &AgentJoined) -> Lawful {
     ensure!(joined.agent == next, "I-9", "agent {} where {next} follows", joined.agent);
     ensure!((run.agents.len() as u64) < run.limits.agents_max, "I-46", "more than {} agents", run.limits.agents_max);
     let own = joined.principal == principal_of(joined.agent);
+    // The name of an agent stands for that agent alone: a program cannot borrow it, or be lent it in advance.
+    let borrowed = !own && joined.principal.parse::<AgentId>().is_ok();
+    ensure!(!borrowed, "I-12", "{} is the name of an agent, not of {}", joined.principal, joined.agent);
     ensure!(
         own || joined.kind == AgentKind::Program,
         "I-12",
@@ -102,8 +106,9 @@ pub(super) fn agent_joined(run: &mut Run, joined: &AgentJoined) -> Lawful {
     Ok(())
 }
 
-pub(super) fn agent_left(run: &mut Run, left: &AgentLeft) -> Lawful {
+pub(super) fn agent_left(run: &mut Run, left: &AgentLeft, place: Place) -> Lawful {
     let agent = run.agent(left.agent).ok_or_else(|| unknown_agent(left.agent))?;
+    ensure!(place.agent == Some(left.agent), "I-9", "{:?} leaves in the name of {}", place.agent, left.agent);
     ensure!(!agent.left, "I-9", "{} left twice", left.agent);
     run.agents.change(left.agent, |agent| agent.left = true);
     Ok(())
@@ -115,9 +120,14 @@ pub(super) fn unknown_agent(agent: AgentId) -> Broken {
 
 pub(super) fn limit_reached(run: &mut Run, reached: &LimitReached) -> Lawful {
     ensure!(run.phase == Phase::Running, "I-29", "a limit reached while {:?}", run.phase);
-    if reached.cause == PauseCause::Deadline {
-        ensure!(run.ran_ms() >= run.limits.deadline_ms, "I-29", "the deadline is not reached");
-    }
+    let (limit, value) = (reached.limit.as_str(), reached.value);
+    let known = run.limits.get(limit) == Some(value) && value > 0 && reached.spent >= value;
+    let true_cause = match reached.cause {
+        PauseCause::Deadline => known && limit == "deadline_ms" && reached.spent == run.ran_ms(),
+        PauseCause::Budget => known && matches!(limit, "budget_tokens" | "budget_microusd"),
+        PauseCause::Interrupt | PauseCause::Provider => limit.is_empty(),
+    };
+    ensure!(true_cause, "I-29", "{limit} = {value} is not reached with {}", reached.spent);
     run.phase = Phase::Stopping(reached.cause);
     Ok(())
 }
@@ -148,7 +158,7 @@ pub(super) fn run_resumed(run: &mut Run, resumed: &RunResumed, place: Place) -> 
 }
 
 /// After a resume nobody of the dead process holds anything, and none of its calls is open.
-pub(super) fn check_resumed(run: &Run, _entry: &Entry) -> Lawful {
+pub(super) fn check_resumed(run: &Run) -> Lawful {
     let held = run.jobs.claims.values().find(|claim| {
         run.agent(claim.agent).is_some_and(|agent| agent.kind != AgentKind::Program)
     });
@@ -161,10 +171,9 @@ pub(super) fn check_resumed(run: &Run, _entry: &Entry) -> Lawful {
 
 pub(super) fn answer_given(run: &mut Run, answer: &AnswerGiven) -> Lawful {
     let limbo = run.jobs.limbo.get(&Job::Finalize).ok_or_else(|| broken("I-28", "an answer without its claim"))?;
-    ensure!(limbo.fence == Some(answer.fence) && limbo.draft.is_some(), "I-4", "an answer for another claim");
-    for label in &answer.cites {
-        ensure!(run.fact(*label).is_some(), "I-20", "the answer cites {label}, which is no fact");
-    }
+    let cited = limbo.draft.as_ref().map(|(_, cites, _)| cites);
+    ensure!(limbo.fence == Some(answer.fence) && cited.is_some(), "I-4", "an answer for another claim");
+    ensure!(cited.is_some_and(|cites| cites[..] == answer.cites[..]), "I-20", "the answer cites other facts than its draft");
     run.jobs.limbo.remove_mut(&Job::Finalize);
     run.jobs.set_status(Job::Finalize, Status::Done);
     run.answer = Some(Arc::new(answer.clone()));
@@ -179,7 +188,8 @@ pub(super) fn run_ended(run: &mut Run, ended: &RunEnded) -> Lawful {
     match ended.outcome {
         Outcome::Answered => ensure!(run.answer.is_some(), "I-28", "answered without an answer"),
         Outcome::Unanswered => {
-            let over = matches!(finalized, Some(Status::Limbo | Status::Abandoned | Status::Done));
+            let drafted = run.jobs.limbo.get(&Job::Finalize).is_some_and(|limbo| limbo.draft.is_some());
+            let over = drafted || finalized == Some(Status::Abandoned);
             ensure!(over && run.answer.is_none(), "I-28", "unanswered before the finalizer gave up");
         }
         Outcome::Failed => {
@@ -188,6 +198,9 @@ pub(super) fn run_ended(run: &mut Run, ended: &RunEnded) -> Lawful {
         }
         Outcome::Cancelled => {}
     }
+    // Nothing is attempted any more, so what was given back once too often is merely open.
+    let released: Vec<Job> = run.jobs.limbo.iter().filter(|(_, limbo)| limbo.released).map(|(job, _)| *job).collect();
+    released.into_iter().for_each(|job| reopen(run, job));
     if run.jobs.limbo.contains_key(&Job::Finalize) {
         run.jobs.limbo.remove_mut(&Job::Finalize);
         run.jobs.set_status(Job::Finalize, Status::Done);

@@ -107,18 +107,31 @@ fn begin_entry(run: &mut Run, entry: &Entry) -> Lawful {
     Ok(())
 }
 
-/// What must hold after all events of an entry: nothing half-done, and the head moves.
-fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
-    let entry = &sealed.entry;
+/// What must hold after all events of an entry: nothing is half-done.
+pub(crate) fn check_whole(run: &mut Run, events: &[Event]) -> Lawful {
     close_plan(run);
     if let Some((job, _)) = run.jobs.limbo.first() {
         return Err(broken("I-37", format!("{job} is left between two states")));
     }
-    let claims = entry.events.iter().filter(|event| matches!(event, Event::Claimed(_))).count();
-    ensure!(claims <= 1, "I-1", "{claims} claims in one entry");
-    if matches!(entry.events.first(), Some(Event::RunResumed(_))) {
-        lifecycle::check_resumed(run, entry)?;
+    let mut claims = 0;
+    for event in events {
+        if let Event::Claimed(_) = event {
+            claims += 1;
+        } else if let Event::RunResumed(_) = event {
+            lifecycle::check_resumed(run)?;
+        } else if let Event::AgentLeft(left) = event {
+            let held = run.agent(left.agent).and_then(|agent| agent.claim);
+            ensure!(held.is_none(), "I-7", "{} left and still holds {held:?}", left.agent);
+        }
     }
+    ensure!(claims <= 1, "I-1", "{claims} claims in one entry");
+    Ok(())
+}
+
+/// The end of an entry: nothing is half-done, the command is remembered, and the head moves.
+fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
+    let entry = &sealed.entry;
+    check_whole(run, &entry.events)?;
     remember(run, entry)?;
     run.tree.push(&sealed.id);
     run.head = Some(sealed.head());
@@ -162,7 +175,7 @@ pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful 
         Event::SourceSkipped(skipped) => lifecycle::source_skipped(run, skipped, place),
         Event::UnitAdded(added) => lifecycle::unit_added(run, added, place),
         Event::AgentJoined(joined) => lifecycle::agent_joined(run, joined),
-        Event::AgentLeft(left) => lifecycle::agent_left(run, left),
+        Event::AgentLeft(left) => lifecycle::agent_left(run, left, place),
         Event::TaskAdded(added) => queue::task_added(run, added),
         Event::Claimed(claimed) => claims::claimed(run, claimed, place),
         Event::LeaseRenewed(renewed) => claims::lease_renewed(run, renewed, place),

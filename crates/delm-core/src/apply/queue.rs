@@ -5,7 +5,7 @@
 use alloc::format;
 use alloc::sync::Arc;
 
-use super::claims::{end_claim, live};
+use super::claims::{end_claim, live, reopen};
 use super::{Lawful, Place, broken, ensure};
 use crate::event::{Drained, Expanded, TaskAbandoned, TaskAdded, TaskReopened, DrainCause};
 use crate::ids::{Digest, Job, Subject, TaskId};
@@ -93,8 +93,7 @@ fn fail_attempt(run: &mut Run, job: Job, attempt: u32, reason: Digest, last: boo
 
 pub(super) fn task_reopened(run: &mut Run, reopened: &TaskReopened, place: Place) -> Lawful {
     fail_attempt(run, reopened.task, reopened.attempt, reopened.reason, false, place)?;
-    run.jobs.limbo.remove_mut(&reopened.task);
-    run.jobs.set_status(reopened.task, Status::Ready);
+    reopen(run, reopened.task);
     Ok(())
 }
 
@@ -146,6 +145,8 @@ pub(super) fn drained(run: &mut Run, drained: &Drained) -> Lawful {
     ensure!(drained.round == run.round + 1, "I-26", "drain {} where {} follows", drained.round, run.round + 1);
     ensure!(!run.closed, "I-26", "drained after the queue was closed");
     ensure!(run.jobs.claims.is_empty() && run.jobs.limbo.is_empty(), "I-26", "drained while somebody works");
+    let joined = run.agents.principals() > 0;
+    ensure!(joined && !run.takeable(), "I-26", "drained though a joined agent may take a job, or nobody has joined");
     let empty = run.jobs.unsettled() == 0;
     let cause = if empty { DrainCause::Empty } else { DrainCause::Stuck };
     ensure!(drained.cause == cause, "I-26", "drained as {} with {} open", drained.cause, run.jobs.unsettled());
@@ -160,6 +161,9 @@ pub(super) fn expanded(run: &mut Run, expanded: &Expanded) -> Lawful {
     ensure!(expanded.round == run.round && state.is_some(), "I-27", "an expansion of round {}", expanded.round);
     let added = run.tasks.iter().rev().take_while(|task| task.round == expanded.round).count();
     ensure!(added == expanded.tasks.len(), "I-27", "{} tasks named, {added} added", expanded.tasks.len());
+    let first = run.tasks.len() - added;
+    let named = expanded.tasks.iter().enumerate().all(|(place, task)| *task == TaskId::after(first + place));
+    ensure!(named, "I-27", "the tasks named are not those added");
     match expanded.fence {
         Some(fence) => {
             let limbo = run.jobs.limbo.get(&job);

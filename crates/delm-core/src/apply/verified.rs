@@ -32,7 +32,7 @@ pub(super) fn draft_submitted(run: &mut Run, draft: &DraftSubmitted, place: Plac
 
 pub(super) fn result_refused(run: &Run, refused: &ResultRefused, place: Place) -> Lawful {
     ensure!(place.agent == Some(refused.agent), "I-9", "{:?} submits in the name of {}", place.agent, refused.agent);
-    ensure!(refused.fence <= place.seq, "I-3", "fence {} was never given", refused.fence);
+    ensure!(refused.fence < place.seq, "I-3", "fence {} was never given", refused.fence);
     let own = run.claim(refused.fence).is_some_and(|claim| claim.agent == refused.agent);
     ensure!(!own, "I-4", "the result of a live claim was refused as late");
     Ok(())
@@ -59,8 +59,10 @@ pub(super) fn gist_proposed(run: &mut Run, proposed: &GistProposed, place: Place
         });
         ensure!(inside, "I-22", "evidence {}..{} is not in {}", span.start, span.end, span.unit);
     }
-    let key = (place.seq, proposed.task);
+    let key = (place.seq, proposed.task, proposed.kind);
     ensure!(!run.proposals.contains_key(&key), "I-11", "two gists for {} in one entry", proposed.task);
+    let reviewed = !failure && run.jobs.get(&Job::Review(place.seq)).is_some();
+    ensure!(!reviewed, "I-11", "two gists to review in one entry");
     let (draft, cites, length) = limbo.draft.clone().map_or((None, Arc::from([]), 0), |(d, c, l)| (Some(d), c, l));
     let proposal = Proposal {
         seq: place.seq,
@@ -97,16 +99,18 @@ fn open_proposal(run: &mut Run, limbo: &Limbo, proposal: Arc<Proposal>) {
         run.jobs.set_status(job, Status::InReview(proposal.seq));
         run.jobs.add(Job::Review(proposal.seq), Status::Ready, author);
     }
-    run.proposals.insert_mut((proposal.seq, proposal.subject), proposal);
+    run.proposals.insert_mut((proposal.seq, proposal.subject, proposal.kind), proposal);
 }
 
 pub(super) fn verdict_given(run: &mut Run, given: &VerdictGiven, place: Place) -> Lawful {
-    let proposal = run.proposals.get(&(given.proposal, given.task)).cloned();
+    let proposal = run.proposal(given.proposal, given.task).cloned();
     let proposal = proposal.ok_or_else(|| broken("I-11", format!("a verdict on no proposal: {}", given.proposal)))?;
     ensure!(proposal.state == ProposalState::Open, "I-11", "a second verdict on {}", given.proposal);
     ensure!(given.gist == proposal.gist, "I-11", "a verdict on another gist than was proposed");
-    check_judge(run, given, &proposal)?;
+    check_judge(run, given, &proposal, place)?;
     let review = Job::Review(given.proposal);
+    let held = run.jobs.get(&review).is_some_and(|state| matches!(state.status, Status::Claimed(_)));
+    ensure!(!held, "I-11", "a verdict while {review} is held");
     let approved = given.outcome == Ruling::Approve;
     ensure!(!approved || given.checks.iter().all(|(_, passed)| *passed), "I-11", "approved though a check failed");
     if proposal.kind != GistKind::Failure {
@@ -132,22 +136,24 @@ pub(super) fn verdict_given(run: &mut Run, given: &VerdictGiven, place: Place) -
     // Approved or not, the task's own job is open until the same entry admits, reopens or abandons it.
     let abandoned = proposal.kind == GistKind::Failure;
     run.jobs.set_status(Job::from(subject), Status::Limbo);
-    run.jobs.limbo.insert_mut(Job::from(subject), Limbo { fence, agent, attempt, draft: None, abandoned });
+    let limbo = Limbo { fence, agent, attempt, draft: None, abandoned, released: false };
+    run.jobs.limbo.insert_mut(Job::from(subject), limbo);
     if !approved {
-        run.rejected.push_back_mut((given.proposal, subject));
+        run.rejected.push_back_mut((given.proposal, subject, proposal.kind));
         if let Some(author) = agent {
             run.agents.change(author, |agent| agent.rejected += 1);
         }
     }
-    run.proposals.insert_mut((given.proposal, given.task), Arc::new(proposal));
+    run.proposals.insert_mut((given.proposal, subject, proposal.kind), Arc::new(proposal));
     Ok(())
 }
 
 /// Who may judge what, and how (I-12).
-fn check_judge(run: &Run, given: &VerdictGiven, proposal: &Proposal) -> Lawful {
+fn check_judge(run: &Run, given: &VerdictGiven, proposal: &Proposal, place: Place) -> Lawful {
     let failure = proposal.kind == GistKind::Failure;
     let approve = given.outcome == Ruling::Approve;
     let by_nobody = given.fence.is_none() && given.verifier.is_none();
+    let at_once = given.proposal == place.seq;
     match given.method {
         Method::Log => {
             let review = Job::Review(given.proposal);
@@ -155,10 +161,11 @@ fn check_judge(run: &Run, given: &VerdictGiven, proposal: &Proposal) -> Lawful {
             ensure!(by_nobody && (failure && approve || given_up && !approve), "I-12", "the log judges a live gist");
         }
         Method::Ablated => {
-            ensure!(by_nobody && approve && run.ablated(Ablation::Verdicts), "I-12", "verification is not switched off");
+            let off = run.ablated(Ablation::Verdicts);
+            ensure!(by_nobody && approve && at_once && off, "I-12", "verification is not switched off");
         }
         Method::Mechanical if by_nobody => {
-            ensure!(!failure && !approve, "I-12", "an approval that nobody gave");
+            ensure!(!failure && !approve && at_once, "I-12", "a verdict that nobody gave");
             ensure!(given.checks.iter().any(|(_, passed)| !passed), "I-15", "a mechanical rejection without a failed check");
         }
         Method::Mechanical | Method::Judge | Method::Program => {
@@ -193,7 +200,7 @@ pub(crate) fn grade_of(run: &Run, proposal: &Proposal) -> Grade {
 }
 
 pub(super) fn gist_admitted(run: &mut Run, admitted: &GistAdmitted, place: Place) -> Lawful {
-    let proposal = run.proposals.get(&(admitted.proposal, admitted.task)).cloned();
+    let proposal = run.proposal(admitted.proposal, admitted.task).cloned();
     let proposal = proposal.ok_or_else(|| broken("I-13", format!("no proposal {} to admit", admitted.proposal)))?;
     ensure!(proposal.state == ProposalState::Approved, "I-13", "admitted without an approving verdict");
     ensure!(admitted.gist == proposal.gist, "I-11", "another gist than was approved");
@@ -207,7 +214,7 @@ pub(super) fn gist_admitted(run: &mut Run, admitted: &GistAdmitted, place: Place
     let mut proposal = Proposal::clone(&proposal);
     proposal.state = ProposalState::Admitted(label);
     let (proposal, subject) = (Arc::new(proposal), admitted.task);
-    run.proposals.insert_mut((admitted.proposal, subject), proposal.clone());
+    run.proposals.insert_mut((admitted.proposal, subject, proposal.kind), proposal.clone());
     let tainted = proposal.cites.iter().any(|cited| {
         run.fact(*cited).is_some_and(|fact| fact.tainted || fact.withdrawn.is_some())
     });

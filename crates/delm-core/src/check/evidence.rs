@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::numbers;
-use crate::text::{Word, find_quote, sentences, stem, words};
+use crate::text::{Word, find_quote, is_function_word, sentences, stem, words};
 
 /// A word of a statement.
 #[derive(Clone, Debug)]
@@ -116,38 +116,5 @@ impl<'a> Evidence<'a> {
     /// Whether capitalised words in a row begin with these letters.
     pub(super) fn has_initials(&self, letters: &str) -> bool {
         self.initials.contains(letters)
-    }
-}
-
-/// Words that carry grammar and no subject, sorted.
-#[rustfmt::skip] // One word a line is no help to a reader.
-const FUNCTION_WORDS: &[&str] = &[
-    "a", "about", "above", "according", "after", "again", "against", "all", "also", "although", "among", "an", "and",
-    "another", "any", "are", "as", "at", "be", "because", "been", "before", "being", "below", "between", "both", "but",
-    "by", "can", "could", "despite", "did", "do", "does", "doing", "done", "during", "each", "either", "ever", "every",
-    "few", "following", "for", "from", "further", "had", "has", "have", "having", "he", "hence", "her", "here", "hers",
-    "him", "his", "how", "however", "i", "if", "in", "indeed", "instead", "into", "is", "it", "its", "later", "many",
-    "may", "me", "might", "more", "moreover", "most", "much", "must", "my", "neither", "never", "no", "nobody", "none",
-    "nor", "not", "nothing", "now", "of", "off", "on", "once", "one", "only", "or", "other", "our", "out", "over",
-    "own", "per", "rather", "same", "several", "shall", "she", "should", "since", "so", "some", "still", "such", "than",
-    "that", "the", "their", "them", "then", "there", "therefore", "these", "they", "this", "those", "though", "through",
-    "thus", "to", "too", "toward", "towards", "under", "unlike", "until", "up", "upon", "us", "very", "was", "we",
-    "were", "what", "when", "where", "whereas", "whether", "which", "while", "who", "whom", "whose", "why", "will",
-    "with", "within", "without", "would", "yet", "you", "your",
-];
-
-/// Whether a normalised word only carries grammar.
-pub(super) fn is_function_word(normal: &str) -> bool {
-    FUNCTION_WORDS.binary_search(&normal).is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn function_words_are_sorted() {
-        assert!(FUNCTION_WORDS.is_sorted());
-        assert!(is_function_word("the") && !is_function_word("thesis"));
     }
 }

@@ -5,8 +5,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::evidence::{Evidence, Statement, is_function_word};
-use crate::text::Word;
+use super::evidence::{Evidence, Statement};
+use crate::text::{Word, is_function_word};
 
 /// Endings that turn a place or a person into an adjective, with what the place then ends in.
 const ADJECTIVES: &[&str] = &["an", "ean", "ese", "i", "ian", "ic", "ish", "n", "s"];

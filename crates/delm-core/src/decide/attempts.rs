@@ -12,6 +12,7 @@ use crate::event::{
     TaskReopened, VerdictGiven,
 };
 use crate::ids::{Digest, FactId, Job, Seq, Subject};
+use crate::run::Status;
 use crate::text::gist_tokens;
 
 impl Builder<'_> {
@@ -35,8 +36,11 @@ impl Builder<'_> {
 
     fn attempt_of(&self, job: Job) -> u32 {
         let limbo = self.run.jobs.limbo.get(&job).map(|limbo| limbo.attempt);
-        let claimed = self.run.jobs().claims().find(|(_, claim)| claim.job == job).map(|(_, claim)| claim.attempt);
-        limbo.or(claimed).unwrap_or(0)
+        let claimed = || match self.run.jobs().get(&job)?.status {
+            Status::Claimed(fence) => self.run.claim(fence).map(|claim| claim.attempt),
+            _ => None,
+        };
+        limbo.or_else(claimed).unwrap_or(0)
     }
 
     /// A task or reading is given up: the log itself states so, for later agents to read.
@@ -55,10 +59,12 @@ impl Builder<'_> {
     /// One line, cut at a word so that it stays within the length of a gist.
     fn failure_text(&self, task: Subject, attempt: u32, reason: &Digest) -> Result<alloc::string::String, Refusal> {
         let why = self.text(reason, "a reason")?;
-        let mut words = format!("{task} was given up after {attempt} attempts:");
+        let whole = format!("{task} was given up after {attempt} attempts: {why}");
         let tokens_max = self.run.limits().gist_tokens_max;
-        for word in why.split_whitespace() {
-            let longer = format!("{words} {word}");
+        let mut words = alloc::string::String::new();
+        for word in whole.split_whitespace() {
+            let space = if words.is_empty() { "" } else { " " };
+            let longer = format!("{words}{space}{word}");
             if gist_tokens(&longer) > tokens_max {
                 break;
             }
@@ -90,7 +96,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn admit(&mut self, task: Subject, proposal: Seq, gist: Digest, grade: Grade) -> Result<(), Refusal> {
-        let author = self.run.proposals().get(&(proposal, task)).and_then(|proposal| proposal.author);
+        let author = self.run.proposal(proposal, task).and_then(|proposal| proposal.author);
         self.emit(GistAdmitted {
             label: FactId::after(self.run.facts().len()),
             task,

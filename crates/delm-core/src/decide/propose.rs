@@ -209,7 +209,7 @@ impl Builder<'_> {
         if outcome != Ruling::Approve {
             return self.attempt_failed(Job::from(proposal.subject), reason);
         }
-        let judged = self.run.proposals().get(&(seq, proposal.subject)).cloned().ok_or_else(missing)?;
+        let judged = self.run.proposal(seq, proposal.subject).cloned().ok_or_else(missing)?;
         let grade = crate::apply::grade_of(&self.run, &judged);
         self.admit(proposal.subject, seq, proposal.gist, grade)
     }

@@ -9,7 +9,7 @@ use alloc::string::{String, ToString};
 use super::context::one_line;
 use super::{RenderError, fill, text};
 use crate::entry::Blobs;
-use crate::event::{Evidence, Level, Recipe};
+use crate::event::{Evidence, GistKind, Level, Recipe};
 use crate::ids::{Job, Label, Seq, Subject, UnitId};
 use crate::run::{Proposal, Run, Status};
 
@@ -211,7 +211,8 @@ impl Run {
     /// The proposal that a review of this seq is about.
     #[must_use]
     pub fn proposal_of(&self, seq: Seq) -> Option<&alloc::sync::Arc<Proposal>> {
-        let from = (seq, Subject::Task(crate::ids::TaskId(0)));
-        self.proposals().range(from..).next().filter(|((at, _), _)| *at == seq).map(|(_, proposal)| proposal)
+        let from = (seq, Subject::Task(crate::ids::TaskId(0)), GistKind::Finding);
+        let of_entry = self.proposals().range(from..).take_while(|((at, ..), _)| *at == seq);
+        of_entry.map(|(_, proposal)| proposal).find(|proposal| proposal.kind != GistKind::Failure)
     }
 }

@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 pub(crate) use context::context_bytes;
-pub(crate) use ask::{span_text, unit_text};
+pub(crate) use ask::{source_name, span_text, unit_text};
 pub use context::warm;
 
 use crate::entry::Blobs;

@@ -8,6 +8,10 @@ use alloc::vec::Vec;
 use crate::event::{Check, Evidence, GistKind, Grade, Method, Ruling};
 use crate::ids::{AgentId, Digest, FactId, Fence, Seq, Subject};
 
+/// What names a proposal. A last attempt that is rejected at once leaves two of one entry and subject: its own, and the
+/// failure that the log itself states.
+pub type ProposalKey = (Seq, Subject, GistKind);
+
 /// A gist that asked to be admitted, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {

@@ -104,6 +104,8 @@ pub struct Limbo {
     pub draft: Option<(Digest, Arc<[FactId]>, u64)>,
     /// The attempt failed for good and the law's own gist must follow.
     pub abandoned: bool,
+    /// It was given back once too often: that counts as a failed attempt, unless the run ends with it.
+    pub released: bool,
 }
 
 /// The queue.

@@ -40,7 +40,7 @@ pub struct Ledger {
     pub tokens_cached: u64,
     /// Tokens charged for calls that brought no reply or whose provider did not count them.
     pub tokens_charged: u64,
-    /// Money spent, as far as it is known.
+    /// Money spent; a call of unknown cost counts with what was set aside for it.
     pub spent_microusd: MicroUsd,
     /// Ended calls whose cost is unknown.
     pub cost_unknown: u32,
@@ -107,6 +107,11 @@ impl Ledger {
             None => self.tokens_charged = self.tokens_charged.saturating_add(open.started.reserved_tokens),
         }
         self.pay(end.cost_microusd);
+        if end.cost_microusd.is_none() {
+            // Unknown is not nothing: a budget counts what was set aside for it.
+            let reserved = open.started.reserved_microusd.unwrap_or(0);
+            self.spent_microusd = self.spent_microusd.saturating_add(reserved);
+        }
         Some(open)
     }
 

@@ -14,13 +14,13 @@ use alloc::vec::Vec;
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
 
-pub use facts::{Fact, Note, Proposal, ProposalState};
+pub use facts::{Fact, Note, Proposal, ProposalKey, ProposalState};
 pub use jobs::{Claim, JobState, Jobs, Limbo, Status, Task};
 pub use ledger::{Ledger, OpenCall};
 pub use people::{Agent, Agents};
 
 use crate::entry::Head;
-use crate::event::{Ablation, AnswerGiven, Outcome, PauseCause, RunEnded, RunStarted, SourceAdded};
+use crate::event::{Ablation, AnswerGiven, GistKind, Outcome, PauseCause, RunEnded, RunStarted, SourceAdded};
 use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Millis, Seq, SourceId, Subject, TaskId, UnitId};
 use crate::limits::Limits;
 use crate::tree::Tree;
@@ -85,10 +85,10 @@ pub struct Run {
     pub(crate) agents: Agents,
     pub(crate) tasks: VectorSync<Task>,
     pub(crate) jobs: Jobs,
-    pub(crate) proposals: RedBlackTreeMapSync<(Seq, Subject), Arc<Proposal>>,
+    pub(crate) proposals: RedBlackTreeMapSync<ProposalKey, Arc<Proposal>>,
     pub(crate) facts: VectorSync<Arc<Fact>>,
     pub(crate) notes: VectorSync<Note>,
-    pub(crate) rejected: VectorSync<(Seq, Subject)>,
+    pub(crate) rejected: VectorSync<ProposalKey>,
     pub(crate) ledger: Ledger,
     pub(crate) round: u32,
     pub(crate) planned: bool,
@@ -246,9 +246,9 @@ impl Run {
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
     }
-    /// Every proposal, by proposing entry and subject.
+    /// Every proposal, by proposing entry, subject and kind.
     #[must_use]
-    pub fn proposals(&self) -> &RedBlackTreeMapSync<(Seq, Subject), Arc<Proposal>> {
+    pub fn proposals(&self) -> &RedBlackTreeMapSync<ProposalKey, Arc<Proposal>> {
         &self.proposals
     }
     /// Its facts, by label.
@@ -263,7 +263,7 @@ impl Run {
     }
     /// Proposals that were rejected, in order.
     #[must_use]
-    pub fn rejected(&self) -> &VectorSync<(Seq, Subject)> {
+    pub fn rejected(&self) -> &VectorSync<ProposalKey> {
         &self.rejected
     }
     /// Calls, tokens and money.
@@ -275,6 +275,12 @@ impl Run {
     #[must_use]
     pub fn round(&self) -> u32 {
         self.round
+    }
+    /// The proposal of an entry about a subject: the newer one, if the log itself added a failure to it.
+    #[must_use]
+    pub fn proposal(&self, seq: Seq, subject: Subject) -> Option<&Arc<Proposal>> {
+        let kinds = (seq, subject, GistKind::Finding)..=(seq, subject, GistKind::Failure);
+        self.proposals.range(kinds).next_back().map(|(_, proposal)| proposal)
     }
     /// The answer, once given.
     #[must_use]
@@ -358,7 +364,7 @@ impl Run {
     pub fn next_deadline(&self) -> Option<Millis> {
         let lease = self.jobs.deadlines.first().map(|(deadline, _)| *deadline);
         let run = (self.phase == Phase::Running && self.limits.deadline_ms > 0)
-            .then(|| self.running_since + self.limits.deadline_ms.saturating_sub(self.ran_ms));
+            .then(|| self.running_since.saturating_add(self.limits.deadline_ms.saturating_sub(self.ran_ms)));
         lease.into_iter().chain(run).min()
     }
 }

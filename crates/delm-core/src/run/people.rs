@@ -27,7 +27,7 @@ impl Sent {
     /// The number that the next command should carry.
     #[must_use]
     pub fn next_number(&self) -> u64 {
-        self.last.map_or(0, |last| last + 1)
+        self.last.map_or(0, |last| last.saturating_add(1))
     }
 
     pub(crate) fn last(&self) -> Option<u64> {
