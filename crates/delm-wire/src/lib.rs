@@ -7,5 +7,5 @@ pub mod data;
 pub mod export;
 pub mod name;
 mod render;
-//pub mod schema;
+pub mod schema;
 pub mod view;

@@ -77,6 +77,12 @@ fn the_vectors_are_those_of_this_code() {
 }
 
 #[test]
+fn the_schema_of_the_export_is_that_of_this_code() {
+    let schema = delm_wire::schema::schema("export").unwrap();
+    kept("export-v1.schema.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+}
+
+#[test]
 fn every_kind_has_a_vector() {
     let samples = samples();
     for (code, kind) in KINDS {

@@ -14,7 +14,7 @@ use delm_core::ids::Digest;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-pub use self::run::Origin;
+pub use self::run::{LimitValues, Origin};
 use crate::name::{Hash, Word};
 use crate::render::Render;
 

@@ -161,7 +161,7 @@ impl From<&event::RunForked> for Origin {
 
 /// All limits by name, in their order on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LimitValues(Limits);
+pub struct LimitValues(Limits);
 
 impl Render<Limits> for LimitValues {
     fn render(value: &Limits) -> Self {

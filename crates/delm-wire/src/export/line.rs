@@ -100,7 +100,7 @@ impl EntryLine {
 
 /// A blob: its bytes, or the word that they were redacted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(extend("additionalProperties" = false))]
+#[schemars(extend("additionalProperties" = false, "oneOf" = [{"required": ["base64"]}, {"required": ["redacted"]}]))]
 pub struct BlobLine {
     /// BLAKE3 of the bytes.
     pub blob: Hash,
@@ -143,7 +143,7 @@ impl End {
     /// The end of a run with this head and tree.
     #[must_use]
     pub fn of(head: Head, tree: &Tree) -> Self {
-        Self { head: head.into(), tree: TreeView { size: tree.size(), root: Word(Digest(tree.root())) } }
+        Self { head: head.into(), tree: tree.into() }
     }
 }
 
@@ -169,6 +169,12 @@ pub struct TreeView {
     pub size: u64,
     /// The tree head.
     pub root: Hash,
+}
+
+impl From<&Tree> for TreeView {
+    fn from(tree: &Tree) -> Self {
+        Self { size: tree.size(), root: Word(Digest(tree.root())) }
+    }
 }
 
 /// A line as it is written, its newline included.

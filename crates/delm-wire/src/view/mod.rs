@@ -1,6 +1,43 @@
 //! What the verbs print with `--json`.
 //!
-//! Refuses to compute: a view is filled from a run's projection and holds nothing that is not in the log.
+//! Refuses to compute: a view is filled from a run's projection, from its entries and blobs, and holds nothing that is
+//! not in the log. A text whose blob was redacted is null.
+
+mod agent;
+mod call;
+mod check;
+mod error;
+mod fact;
+mod list;
+mod log;
+mod queue;
+mod run;
+mod show;
+mod summary;
+mod unfold;
+
+use delm_core::entry::Blobs;
+use delm_core::ids::Digest;
+
+pub use self::agent::{AgentState, AgentView, WorkFold};
+pub use self::call::{CallFold, CallState, CallView, Spent};
+pub use self::check::{Diverged, Replayed, StoreChecked, Verified};
+pub use self::error::{ErrorBody, ErrorView};
+pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
+pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
+pub use self::log::LogItem;
+pub use self::queue::{JobStatus, JobView};
+pub use self::run::{Began, Citation, RunView};
+pub use self::show::ShowView;
+pub use self::summary::{
+    Counts, FactCounts, LsItem, ModelView, ModelsView, RunOutcome, SourceCounts, TokenCounts,
+};
+pub use self::unfold::Unfolded;
+
+/// The text behind a hash; none if its bytes are gone. What is no UTF-8 is shown with replacement characters.
+fn text(blobs: &dyn Blobs, hash: &Digest) -> Option<String> {
+    blobs.blob(hash).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
 
 /// Declares a type whose only value is a schema's name, so that a document cannot carry another one's.
 macro_rules! tag {
@@ -9,9 +46,14 @@ macro_rules! tag {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $name;
 
+        impl $name {
+            /// The name itself.
+            pub const TEXT: &'static str = $text;
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str($text)
+                serializer.serialize_str(Self::TEXT)
             }
         }
 
@@ -25,10 +67,33 @@ macro_rules! tag {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "const": $text })
+                schemars::json_schema!({ "const": Self::TEXT })
+            }
+        }
+    };
+}
+
+/// Declares a vocabulary of this crate: words that only views use.
+macro_rules! vocabulary {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(match self { $(Self::$variant => $text,)+ })
+            }
+        }
+
+        impl crate::name::Spelled for $name {
+            const NAME: &'static str = stringify!($name);
+            fn strings() -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": [$($text,)+] })
             }
         }
     };
 }
 
 pub(crate) use tag;
+use vocabulary;

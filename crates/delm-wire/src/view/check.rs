@@ -1,0 +1,85 @@
+//! What verification and replay found: `delm verify`, `delm replay`.
+//!
+//! Refuses to print a failure as a document: what is broken is an error, with its exit code.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::tag;
+use crate::export::{HeadView, TreeView};
+use crate::name::Hash;
+
+tag!(/// The schema of `delm verify`.
+    VerifyTag = "delm.verify/1");
+tag!(/// The schema of `delm replay`.
+    ReplayTag = "delm.replay/1");
+
+/// A run whose bytes are what they say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Verified {
+    /// What this document is.
+    pub schema: VerifyTag,
+    /// The run.
+    pub run: Hash,
+    /// Its newest entry.
+    pub head: HeadView,
+    /// Its history tree.
+    pub tree: TreeView,
+    /// Entries read.
+    pub entries: u64,
+    /// Blobs read.
+    pub blobs: u64,
+    /// Blobs whose bytes are gone, as an event says.
+    pub redacted: u64,
+    /// The store it is in; null for an export.
+    pub store: Option<StoreChecked>,
+}
+
+/// A store whose parts agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StoreChecked {
+    /// Bytes of the journal that were read.
+    pub journal_bytes: u64,
+    /// Its records.
+    pub journal_records: u64,
+    /// What was put right, in words: a rewritten anchor slot, values of the sled that disagreed.
+    pub healed: Vec<String>,
+}
+
+/// A run that was folded and decided again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Replayed {
+    /// What this document is.
+    pub schema: ReplayTag,
+    /// The run.
+    pub run: Hash,
+    /// Its newest entry.
+    pub head: HeadView,
+    /// Entries folded.
+    pub entries: u64,
+    /// Entries decided again.
+    pub decisions: u64,
+    /// Prompts rebuilt and compared.
+    pub prompts: u64,
+    /// Mechanical verdicts given again.
+    pub verdicts: u64,
+    /// Model calls that the replay made: none, ever.
+    pub calls: u64,
+    /// What was not looked at, and why: a redacted text, a policy that this binary lacks.
+    pub skipped: Vec<String>,
+    /// The first entry that came out otherwise.
+    pub diverged: Option<Diverged>,
+}
+
+/// Where a replay came out otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Diverged {
+    /// Seq of the entry.
+    pub seq: u64,
+    /// What differs: `state`, `decision`, `prompt` or `verdict`.
+    pub what: String,
+    /// What the log holds.
+    pub expected: String,
+    /// What came out.
+    pub found: String,
+}
