@@ -75,10 +75,10 @@ impl Source {
 
     /// Whether what is outside `#[cfg(test)]` here ends up in the binary.
     pub(super) fn is_shipped(&self) -> bool {
+        let mut parts = self.path.split('/').skip(2);
         self.path.starts_with("crates/")
-            && !self.path.contains("/tests/")
-            && !self.path.contains("/benches/")
-            && !self.path.ends_with("/tests.rs")
+            && matches!(parts.next(), Some("src" | "build.rs"))
+            && !parts.any(|part| part == "tests" || part == "tests.rs")
     }
 
     /// Lines that are not inside a test item.

@@ -30,6 +30,7 @@ const OWNED: &[(&str, &str, &str)] = &[
     ("ehttp", "delm-llm", ONE_CALLER),
     ("genai", "delm-llm", ONE_CALLER),
     ("hyper", "delm-llm", ONE_CALLER),
+    ("hyper-rustls", "delm-llm", ONE_CALLER),
     ("hyper-util", "delm-llm", ONE_CALLER),
     ("isahc", "delm-llm", ONE_CALLER),
     ("minreq", "delm-llm", ONE_CALLER),

@@ -267,7 +267,7 @@ fn leftovers(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
-    let roots = ["work/", "home/", "root/", "farm/", "Users/", "tmp"].map(|root| format!("/{root}"));
+    let roots = ["work/", "home/", "root/", "farm/", "Users/", "tmp/"].map(|root| format!("/{root}"));
     by_line(path, text, |line| {
         let root = roots.iter().find(|root| names_path(line, root))?;
         Some(format!("`{root}` is a path of one machine; make it relative, or make a temporary folder"))
@@ -278,9 +278,8 @@ fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
 fn names_path(line: &str, root: &str) -> bool {
     line.match_indices(root).any(|(at, _)| {
         let before = line[..at].chars().next_back();
-        let after = line[at + root.len()..].chars().next();
         let goes_on = |c: char| c.is_alphanumeric() || "._-~})".contains(c);
-        !before.is_some_and(goes_on) && (root.ends_with('/') || !after.is_some_and(char::is_alphanumeric))
+        !before.is_some_and(goes_on)
     })
 }
 
