@@ -199,3 +199,35 @@ impl Model for ProviderModel {
         Some(self.endpoint.base.host())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ProviderConfig, Providers};
+    use crate::{Api, ModelChoice};
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_double_up_to_a_bound_and_a_wait_asked_for_is_everybodys() {
+        let mut config = ProviderConfig::new(Api::Ollama);
+        (config.backoff_ms, config.backoff_ms_max) = (100, 1_000);
+        let mut providers = Providers::default();
+        providers.set("here", config);
+        let endpoint = providers.endpoint("here", providers.get("here").unwrap()).unwrap();
+        let choice = ModelChoice { model: "here::m".into(), params: Vec::new() };
+        let model = ProviderModel::new(&choice, "m", Arc::clone(&endpoint)).unwrap();
+        for (sent, bound_ms) in [(1, 100), (2, 200), (4, 800), (5, 1_000), (100, 1_000)] {
+            let waits: Vec<u128> = (0..200).map(|_| model.wait(sent, None).unwrap().as_millis()).collect();
+            let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(
+                *most <= bound_ms && *most > bound_ms / 2 && *least < bound_ms / 2,
+                "{sent}: {least}..{most}"
+            );
+        }
+        let asked = Duration::from_secs(30);
+        let (before, wait) = (Instant::now(), model.wait(1, Some(asked)).unwrap());
+        assert!(wait >= asked && wait <= asked + Duration::from_millis(100), "{wait:?}");
+        drop(endpoint.place().await);
+        assert_eq!(before.elapsed().as_secs(), 30);
+        assert!(model.wait(1, Some(Duration::from_secs(61))).is_err());
+    }
+}

@@ -168,6 +168,10 @@ async fn nonsense_is_tried_again_and_kept() {
     let error = result.unwrap_err();
     assert_eq!((error.fault, error.partial.as_deref()), (CallFault::Provider, Some(page.as_bytes())));
     assert!(error.error.contains("no JSON"), "{error}");
+    let echo = format!("<html>You said authorization: Bearer {KEY}</html>");
+    let (result, _) =
+        ask_openai(vec![Act::reply(200, &echo), Act::reply(200, &echo), Act::reply(200, &echo)]).await;
+    assert_eq!(result.unwrap_err().partial.unwrap(), b"<html>You said authorization: Bearer [key]</html>");
 }
 
 #[tokio::test]
