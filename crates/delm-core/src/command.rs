@@ -172,9 +172,14 @@ impl Command {
     /// The command's identity, by which a repetition is known.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        // Which job was wanted is not kept once another was given: a claim is repeated by its number.
-        let any_job = Self::Claim { job: None };
-        let identity = if matches!(self, Self::Claim { .. }) { &any_job } else { self };
+        // Which job was wanted is not kept once another was given, nor whether an interrupt that found nobody at work
+        // was a hard one: those two are repeated by their number.
+        let (any_job, any_interrupt) = (Self::Claim { job: None }, Self::Interrupt { hard: false });
+        let identity = match self {
+            Self::Claim { .. } => &any_job,
+            Self::Interrupt { .. } => &any_interrupt,
+            _ => self,
+        };
         Digest(blake3::derive_key("delm command v1", &codec::encode(identity)))
     }
 }
@@ -215,12 +220,21 @@ impl Reply {
 #[must_use]
 pub fn command_of(entry: &Entry) -> Envelope {
     let command = entry.events.first().map_or(Command::Tick, |first| command_from(entry, first));
-    let claims = entry.events.iter().any(|event| matches!(event, Event::Claimed(_)));
-    let next = claims && !matches!(command, Command::Claim { .. });
+    // A wish for the next job shows in the claim it led to, or in the budget that forbade the claim and stopped the run;
+    // if something else stopped it, the wish is idle.
+    let wished = |event: &Event| matches!(event, Event::Claimed(_)) || stops_for_budget(event);
+    let next = !matches!(command, Command::Claim { .. }) && entry.events.iter().any(wished);
     Envelope { agent: entry.agent, number: entry.command, command, next }
 }
 
+fn stops_for_budget(event: &Event) -> bool {
+    matches!(event, Event::LimitReached(limit) if limit.cause == PauseCause::Budget)
+}
+
 fn command_from(entry: &Entry, first: &Event) -> Command {
+    if entry.agent.is_none() && cancels(entry) {
+        return Command::Cancel;
+    }
     #[expect(clippy::wildcard_enum_match_arm, reason = "only events that speak a request begin an entry")]
     match first {
         Event::RunStarted(run) => Command::Start(start_of(entry, run)),
@@ -238,8 +252,9 @@ fn command_from(entry: &Entry, first: &Event) -> Command {
         Event::GistWithdrawn(gone) => Command::Retract { label: gone.label, reason: gone.reason },
         Event::BlobRedacted(gone) => Command::Redact { blob: gone.blob, reason: gone.reason },
         Event::ClaimReleased(released) if entry.agent.is_some() => Command::Release { fence: released.fence },
-        Event::ClaimReleased(_) | Event::RunEnded(_) if cancels(entry) => Command::Cancel,
         Event::ClaimReleased(_) => Command::Interrupt { hard: true },
+        // A claim that no budget bears stops the run; only a claim of any job does.
+        Event::LimitReached(_) if entry.agent.is_some() => Command::Claim { job: None },
         Event::LimitReached(limit) if limit.cause == PauseCause::Interrupt => {
             Command::Interrupt { hard: entry.events.iter().any(|event| matches!(event, Event::ClaimReleased(_))) }
         }

@@ -59,7 +59,7 @@ struct Parked {
 
 enum Pending {
     /// An entry to be made durable; its snapshot is published then.
-    Entry { run: Run, answered: Answered },
+    Entry { run: Run, blobs: Vec<Digest>, answered: Answered },
     /// An answer that rests on the entries before it.
     Answer(Answered),
 }
@@ -71,21 +71,17 @@ pub struct Dispatcher {
     published: Run,
     /// Blobs of staged entries, until they can be read from the log.
     fresh: BTreeMap<Digest, Arc<[u8]>>,
-    /// Blobs brought by commands that are parked or about to be decided.
+    /// Entries that were not handed out yet.
     unwritten: VecDeque<Staged>,
     pending: VecDeque<Pending>,
-    /// Entries handed out and not yet durable.
-    in_flight: usize,
     parked: VecDeque<Parked>,
     tickets: Ticket,
-    engine_commands: u64,
 }
 
 impl Dispatcher {
     /// A dispatcher for a run as the log has it: all of `run` is durable.
     #[must_use]
     pub fn new(policy: &'static dyn Policy, run: Run) -> Self {
-        let engine_commands = run.agents().sent(None).map_or(0, crate::run::people::Sent::next_number);
         Self {
             policy,
             staged: run.clone(),
@@ -93,10 +89,8 @@ impl Dispatcher {
             fresh: BTreeMap::new(),
             unwritten: VecDeque::new(),
             pending: VecDeque::new(),
-            in_flight: 0,
             parked: VecDeque::new(),
             tickets: 0,
-            engine_commands,
         }
     }
 
@@ -115,14 +109,21 @@ impl Dispatcher {
     /// The number for the next command of a sender.
     #[must_use]
     pub fn next_number(&self, agent: AgentId) -> u64 {
-        self.staged.agents().sent(Some(agent)).map_or(0, crate::run::people::Sent::next_number)
+        self.number_of(Some(agent))
+    }
+
+    fn number_of(&self, sender: Option<AgentId>) -> u64 {
+        self.staged.agents().sent(sender).map_or(0, crate::run::people::Sent::next_number)
     }
 
     /// Takes a command with the blobs it brings. A claim that finds no work waits for some.
     pub fn command(&mut self, stored: &dyn Blobs, envelope: Envelope, brought: Vec<Blob>, at: Millis) -> Ticket {
-        let ticket = self.ticket();
         let at = at.max(self.staged.at());
-        self.tick_if_due(stored, at);
+        // A new writer's first entry is its resume, which releases what the dead one held, due or not.
+        if !matches!(envelope.command, Command::Resume { .. }) {
+            self.tick_if_due(stored, at);
+        }
+        let ticket = self.ticket();
         self.decide_one(stored, ticket, envelope, &brought, at, true);
         self.unpark(stored, at);
         ticket
@@ -130,7 +131,11 @@ impl Dispatcher {
 
     /// Takes a command of the engine itself.
     pub fn engine(&mut self, stored: &dyn Blobs, command: Command, brought: Vec<Blob>, at: Millis) -> Ticket {
-        let envelope = Envelope { agent: None, number: self.engine_commands, command, next: false };
+        // The tick that may have to come first takes a number too.
+        if !matches!(command, Command::Resume { .. }) {
+            self.tick_if_due(stored, at.max(self.staged.at()));
+        }
+        let envelope = Envelope { agent: None, number: self.number_of(None), command, next: false };
         self.command(stored, envelope, brought, at)
     }
 
@@ -156,22 +161,21 @@ impl Dispatcher {
 
     /// Every entry staged since the last call, to be committed in this order.
     pub fn take_staged(&mut self) -> Vec<Staged> {
-        let staged: Vec<Staged> = self.unwritten.drain(..).collect();
-        self.in_flight += staged.len();
-        staged
+        self.unwritten.drain(..).collect()
     }
 
     /// The first `count` entries handed out and not yet durable are durable now. Gives the answers that may go out.
     pub fn durable(&mut self, count: usize) -> Vec<Answered> {
-        self.in_flight = self.in_flight.saturating_sub(count);
         let mut left = count;
         let mut out = Vec::new();
         while let Some(next) = self.pending.pop_front() {
             match next {
                 Pending::Answer(answered) => out.push(answered),
-                Pending::Entry { run, answered } if left > 0 => {
+                Pending::Entry { run, blobs, answered } if left > 0 => {
                     left -= 1;
                     self.published = run;
+                    // From now on the log has them.
+                    blobs.iter().for_each(|hash| drop(self.fresh.remove(hash)));
                     out.push(answered);
                 }
                 entry @ Pending::Entry { .. } => {
@@ -179,9 +183,6 @@ impl Dispatcher {
                     break;
                 }
             }
-        }
-        if self.in_flight == 0 && self.unwritten.is_empty() {
-            self.fresh.clear();
         }
         out
     }
@@ -200,7 +201,7 @@ impl Dispatcher {
         // Each pass moves every due deadline, so one pass is enough unless a lease is shorter than a millisecond.
         if self.staged.next_deadline().is_some_and(|deadline| deadline <= at) {
             let ticket = self.ticket();
-            let envelope = Envelope { agent: None, number: self.engine_commands, command: Command::Tick, next: false };
+            let envelope = Envelope { agent: None, number: self.number_of(None), command: Command::Tick, next: false };
             self.decide_one(stored, ticket, envelope, &[], at, false);
         }
     }
@@ -250,13 +251,11 @@ impl Dispatcher {
                 self.fresh.extend(blobs.iter().map(|blob| (blob.hash, blob.bytes.clone())));
                 let fresh = Either(&self.fresh, stored);
                 prompt::warm(&mut run, &fresh);
-                if envelope.agent.is_none() {
-                    self.engine_commands += 1;
-                }
                 self.staged = run.clone();
+                let hashes = blobs.iter().map(|blob| blob.hash).collect();
                 self.unwritten.push_back(Staged { after, entry, blobs });
                 let outcome = Ok(Accepted { reply: decision.reply, request: decision.request });
-                self.pending.push_back(Pending::Entry { run, answered: Answered { ticket, outcome } });
+                self.pending.push_back(Pending::Entry { run, blobs: hashes, answered: Answered { ticket, outcome } });
             }
         }
     }

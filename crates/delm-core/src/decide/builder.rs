@@ -8,7 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{Decision, Refusal, entry_of};
-use crate::apply::{Place, apply_event};
+use crate::apply::{Place, apply_event, check_whole};
+use crate::blobs::named_by;
 use crate::command::{Envelope, Reply};
 use crate::entry::{Blob, Blobs};
 use crate::event::{DrainCause, Drained, Event, Expanded, LimitReached, PauseCause, RunPaused};
@@ -28,6 +29,12 @@ pub(super) struct Builder<'a> {
     pub(super) request: Option<Request>,
     pub(super) kept: Overlay<'a>,
     events: Vec<Event>,
+}
+
+/// A point in a decision.
+pub(super) struct Mark {
+    run: Run,
+    events: usize,
 }
 
 /// Stored blobs, and over them those that this decision makes.
@@ -68,9 +75,16 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Forgets the last events; the caller puts the state before them back.
-    pub(super) fn drop_events(&mut self, count: usize) {
-        self.events.truncate(self.events.len().saturating_sub(count));
+    /// What there is so far, to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { run: self.run.clone(), events: self.events.len() }
+    }
+
+    /// Takes back everything since the mark; a request since then is not made.
+    pub(super) fn take_back(&mut self, mark: Mark) {
+        self.run = mark.run;
+        self.events.truncate(mark.events);
+        self.request = None;
     }
 
     /// Makes a blob.
@@ -146,10 +160,15 @@ impl<'a> Builder<'a> {
     }
 
     /// The finished decision: events, the blobs they name, and the state after them.
-    pub(super) fn finish(self, envelope: &Envelope) -> Result<Decision, Refusal> {
+    pub(super) fn finish(mut self, envelope: &Envelope) -> Result<Decision, Refusal> {
+        check_whole(&mut self.run, &self.events)
+            .map_err(|broken| Refusal::Unlawful { law: broken.law, what: broken.what })?;
         let entry = entry_of(self.before, envelope, self.events, self.at);
         let reply = Reply::of(&entry);
-        let blobs = self.kept.made.into_iter().map(|(hash, bytes)| Blob { hash, bytes }).collect();
+        // A text may have been made for an event that then was taken back, or not needed.
+        let named = named_by(&entry);
+        let made = self.kept.made.into_iter().filter(|(hash, _)| named.contains(hash));
+        let blobs = made.map(|(hash, bytes)| Blob { hash, bytes }).collect();
         Ok(Decision { events: entry.events, blobs, reply, request: self.request, after: Some(self.run) })
     }
 

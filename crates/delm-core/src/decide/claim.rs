@@ -43,43 +43,46 @@ impl Builder<'_> {
         if !self.policy.may_take(&self.run, agent, &job) {
             return Err(Refusal::NoWork);
         }
-        self.take(agent, job)
-    }
-
-    /// After a submission: the sender's next job in the same entry, or nothing if there is none for it.
-    pub(super) fn claim_next(&mut self) -> Result<(), Refusal> {
-        match self.claim(None) {
-            Err(Refusal::NoWork | Refusal::NotRunning { .. } | Refusal::BudgetReserved | Refusal::HasClaim { .. }) => Ok(()),
-            Err(Refusal::UnknownAgent { .. } | Refusal::WrongSender) => Ok(()),
-            other => other,
+        let mark = self.mark();
+        match self.take(agent, job)? {
+            Affordable::Yes => Ok(()),
+            Affordable::Later => {
+                self.take_back(mark);
+                Err(Refusal::BudgetReserved)
+            }
+            // The entry of a stop does not say which job was wanted, so only a claim of any job may stop the run.
+            Affordable::Never(limit, value, needed) if wanted.is_some() => {
+                self.take_back(mark);
+                Err(Refusal::OverBudget { job, limit, value, needed })
+            }
+            Affordable::Never(limit, value, needed) => {
+                self.take_back(mark);
+                self.stop(PauseCause::Budget, limit, value, needed)?;
+                self.settle()
+            }
         }
     }
 
-    fn take(&mut self, agent: AgentId, job: Job) -> Result<(), Refusal> {
-        let undo = (self.run.clone(), self.nothing_yet());
+    /// After a submission: the sender's next job in the same entry. A wish: what forbids it is no reason to refuse the
+    /// submission, and is met again when the sender claims by itself.
+    pub(super) fn claim_next(&mut self) {
+        let (mark, request) = (self.mark(), self.request.take());
+        if self.claim(None).is_err() {
+            self.take_back(mark);
+        }
+        self.request = self.request.take().or(request);
+    }
+
+    fn take(&mut self, agent: AgentId, job: Job) -> Result<Affordable, Refusal> {
         let attempt = self.run.jobs().get(&job).map_or(1, |state| state.failures + 1);
         let deadline_ms = self.at.saturating_add(self.policy.lease_ms(&self.run, &job).max(1));
         self.emit(Claimed { job, agent, fence: self.seq, deadline_ms, attempt })?;
         let length = self.length_for(&job);
         self.emit(ContextRead { fence: self.seq, length })?;
         if prompt::is_builtin(&self.run, purpose_of(&job)) {
-            return Ok(());
+            return Ok(Affordable::Yes);
         }
-        match self.call(self.seq, job, None)? {
-            Affordable::Yes => Ok(()),
-            other => {
-                let (before, alone) = undo;
-                self.take_back(before, 2);
-                match other {
-                    Affordable::Never(limit, value, spent) => {
-                        self.stop(PauseCause::Budget, limit, value, spent)?;
-                        self.settle()
-                    }
-                    _ if alone => Err(Refusal::BudgetReserved),
-                    _ => Ok(()),
-                }
-            }
-        }
+        self.call(self.seq, job, None)
     }
 
     /// How much of the context a job reads: readers and reviewers judge what is in front of them alone.
@@ -96,6 +99,8 @@ impl Builder<'_> {
     fn call(&mut self, fence: Fence, job: Job, again: Option<(Digest, Digest)>) -> Result<Affordable, Refusal> {
         let unknown = || Refusal::StaleFence { fence };
         let recipe = prompt::recipe(&self.run, job, again).ok_or_else(unknown)?;
+        // A fact admitted in this entry is rendered once, here, not the whole context anew.
+        prompt::warm(&mut self.run, &self.kept);
         let request = prompt::render(&self.run, &self.kept, &recipe)?;
         let tokens = self.tokens_max(&request);
         let money = self.price(&request.model).map(|price| cost(price, tokens.0, 0, tokens.1));
@@ -167,8 +172,11 @@ impl Builder<'_> {
             if budget > 0 && needed > budget {
                 return Affordable::Never(limit, budget, needed);
             }
-            if budget > 0 && needed.saturating_add(reserved) > budget {
-                return Affordable::Later;
+            let bound = needed.saturating_add(reserved);
+            if budget > 0 && bound > budget {
+                // Only claims give reservations back for certain: one that is left behind by an expired claim may never be.
+                let others = self.run.jobs().claimed() > 1;
+                return if others { Affordable::Later } else { Affordable::Never(limit, budget, bound) };
             }
         }
         Affordable::Yes
@@ -224,13 +232,6 @@ impl Builder<'_> {
     pub(super) fn close_calls(&mut self) -> Result<(), Refusal> {
         let open: alloc::vec::Vec<CallId> = self.run.ledger().open().map(|(call, _)| *call).collect();
         open.into_iter().try_for_each(|call| self.lose_call(Some(call)))
-    }
-
-    /// Takes the last `count` events back, to the state before them.
-    fn take_back(&mut self, before: crate::run::Run, count: usize) {
-        self.run = before;
-        self.request = None;
-        self.drop_events(count);
     }
 }
 

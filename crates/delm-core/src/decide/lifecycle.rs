@@ -12,7 +12,7 @@ use crate::apply::taint_of;
 use crate::command::{AgentSpec, StartRun, principal_of};
 use crate::event::{
     AgentJoined, AgentLeft, BlobRedacted, Change, ClaimExpired, GistWithdrawn, Outcome, PauseCause, RunResumed,
-    SourceAdded, UnitAdded,
+    RunStarted, SourceAdded, UnitAdded,
 };
 use crate::ids::{AgentId, Digest, FactId, Fence, Job, SourceId, UnitId};
 use crate::prompt;
@@ -21,6 +21,7 @@ use crate::text::split;
 
 impl Builder<'_> {
     pub(super) fn start(&mut self, start: &StartRun) -> Result<(), Refusal> {
+        self.engine_only()?;
         let run = &start.run;
         let invalid = |what: String| Err(Refusal::Invalid { what });
         let question = self.text(&run.question, "the question")?;
@@ -34,9 +35,7 @@ impl Builder<'_> {
         if run.policy != self.policy.name() {
             return invalid(format!("the run is under policy {} {}", run.policy.name, run.policy.version));
         }
-        for template in &run.templates {
-            prompt::check_template(&self.text(&template.text, "a template")?)?;
-        }
+        self.check_templates(run)?;
         for choice in [&run.models.worker, &run.models.judge] {
             let priced = run.prices.iter().any(|price| price.model == choice.model);
             if run.limits.budget_microusd > 0 && !priced && choice.model != prompt::BUILTIN {
@@ -49,6 +48,22 @@ impl Builder<'_> {
         }
         start.skipped.iter().try_for_each(|skipped| self.emit(skipped.clone()))?;
         start.agents.iter().try_for_each(|spec| self.join(spec))
+    }
+
+    /// Every part that a model may be asked with is there, once, and asks only for what is given.
+    fn check_templates(&self, run: &RunStarted) -> Result<(), Refusal> {
+        if !run.templates.is_sorted_by(|a, b| a.part < b.part) {
+            return Err(Refusal::Invalid { what: String::from("the templates are not sorted by part, each once") });
+        }
+        for template in &run.templates {
+            prompt::check_template(&self.text(&template.text, "a template")?)?;
+        }
+        let called = [&run.models.worker, &run.models.judge].iter().any(|choice| choice.model != prompt::BUILTIN);
+        let has = |part: &str| run.templates.iter().any(|template| template.part == part);
+        match prompt::TEMPLATES.iter().find(|(part, _)| called && !has(part)) {
+            Some((part, _)) => Err(Refusal::Invalid { what: format!("there is no template {part}") }),
+            None => Ok(()),
+        }
     }
 
     fn add_source(&mut self, id: SourceId, source: &crate::command::SourceSpec) -> Result<(), Refusal> {
@@ -70,6 +85,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn join(&mut self, spec: &AgentSpec) -> Result<(), Refusal> {
+        self.engine_only()?;
         let agent = AgentId::after(self.run.agents().len());
         let principal = if spec.principal.is_empty() { principal_of(agent) } else { spec.principal.clone() };
         let (model, program) = (spec.model.clone(), spec.program.clone());
@@ -172,8 +188,12 @@ impl Builder<'_> {
     pub(super) fn retract(&mut self, label: FactId, reason: Digest) -> Result<(), Refusal> {
         self.engine_only()?;
         self.text(&reason, "the reason")?;
-        if self.run.fact(label).is_none() {
-            return Err(Refusal::Invalid { what: format!("there is no fact {label}") });
+        match self.run.fact(label) {
+            None => return Err(Refusal::Invalid { what: format!("there is no fact {label}") }),
+            Some(fact) if fact.withdrawn.is_some() => {
+                return Err(Refusal::Invalid { what: format!("{label} is withdrawn already") });
+            }
+            Some(_) => {}
         }
         let tainted = taint_of(&self.run, label);
         self.emit(GistWithdrawn { label, reason, tainted, note: self.run.notes().len() as u64 })

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use crate::command::{Command, Envelope, Reply};
 use crate::entry::{Blob, Blobs, Entry, RULES};
 use crate::event::{Event, PauseCause};
-use crate::ids::{AgentId, CallId, Digest, Fence, Millis};
+use crate::ids::{AgentId, CallId, Digest, Fence, Job, Millis};
 use crate::limits::LimitError;
 use crate::policy::Policy;
 use crate::prompt::RenderError;
@@ -107,6 +107,18 @@ pub enum Refusal {
     /// A budget is reserved to the last; a claim in flight must end first.
     #[error("the budget is reserved by calls in flight")]
     BudgetReserved,
+    /// The budget does not bear the job that was asked for. A claim of any job would stop the run.
+    #[error("{job} may take the run to {needed} of {limit} = {value}")]
+    OverBudget {
+        /// The job.
+        job: Job,
+        /// Which budget.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+        /// What would be spent.
+        needed: u64,
+    },
     /// A limit's new value is not possible.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -176,7 +188,7 @@ pub fn decide(
     command(&mut builder, &envelope.command)?;
     builder.settle()?;
     if envelope.next {
-        builder.claim_next()?;
+        builder.claim_next();
     }
     builder.finish(envelope)
 }
@@ -200,6 +212,10 @@ fn repeated(run: &Run, envelope: &Envelope) -> Result<Option<Reply>, Refusal> {
 fn command(builder: &mut Builder<'_>, command: &Command) -> Result<(), Refusal> {
     let born = builder.run.phase() != Phase::Unborn;
     if born == matches!(command, Command::Start(_)) {
+        return Err(Refusal::NotRunning { phase: builder.run.phase() });
+    }
+    let over = matches!(builder.run.phase(), Phase::Ended(_));
+    if over && !matches!(command, Command::Retract { .. } | Command::Redact { .. }) {
         return Err(Refusal::NotRunning { phase: builder.run.phase() });
     }
     match command {
