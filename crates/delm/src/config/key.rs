@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use delm_llm::Api;
+
 use crate::args::value;
 
 /// The name of a setting: `model`, `limit.lease_ms`, `price."openai::gpt-4.1-mini".in`.
@@ -49,8 +51,8 @@ pub(crate) enum Kind {
     Text,
     /// A path; relative to the folder of the file it stands in.
     Path,
-    /// A file that holds a key.
-    KeyFile,
+    /// A file that one's own settings may name, and a project's may not: with a key, or with certificates.
+    OwnFile,
     /// A command that prints a key.
     KeyCommand,
     /// `http://…` or `https://…`.
@@ -82,8 +84,10 @@ pub(crate) struct Known {
     pub(crate) default: Option<&'static str>,
 }
 
-/// Providers that take a key or an address.
-pub(crate) const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
+/// Names of the providers there are.
+fn providers() -> impl Iterator<Item = &'static str> {
+    Api::ALL.iter().map(|(_, name, ..)| *name)
+}
 
 /// Settings with a fixed name, sorted.
 const FIXED: &[(&str, Kind, Option<&str>)] = &[
@@ -120,18 +124,21 @@ pub(crate) fn known(key: &Key) -> Result<Known, String> {
         ["price", _, "in" | "out" | "cached"] => with(Kind::Price),
         ["price", _, "version"] => with(Kind::Text),
         ["price", ..] => Err("a price is [price.\"provider::name\"] with in, out, cached and version".into()),
-        ["provider", name, what] if PROVIDERS.contains(name) => match *what {
+        ["provider", name, what] if providers().any(|provider| provider == *name) => match *what {
             "base_url" => with(Kind::Url),
-            "api_key_file" => with(Kind::KeyFile),
+            "api_key_file" | "ca_file" => with(Kind::OwnFile),
             "api_key_cmd" => with(Kind::KeyCommand),
             "api_key" => {
                 Err("keys do not go into settings: use the environment, api_key_file or api_key_cmd".into())
             }
-            "concurrency" => with(Kind::Count),
+            "concurrency" | "tries" => with(Kind::Count),
             "timeout" => with(Kind::Span),
-            _ => Err("a provider has base_url, api_key_file, api_key_cmd, concurrency and timeout".into()),
+            _ => Err(
+                "a provider has base_url, api_key_file, api_key_cmd, ca_file, concurrency, tries and timeout"
+                    .into(),
+            ),
         },
-        ["provider", ..] => Err(format!("providers are {}", PROVIDERS.join(", "))),
+        ["provider", ..] => Err(format!("providers are {}", providers().collect::<Vec<_>>().join(", "))),
         _ => Err("there is no such setting".into()),
     }
 }
@@ -157,7 +164,7 @@ pub(crate) fn check(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
     let wants =
         |right: bool, expected: &str| if right { Ok(()) } else { Err(format!("{text:?} is not {expected}")) };
     match kind {
-        Kind::Text | Kind::Path | Kind::KeyFile | Kind::KeyCommand => {
+        Kind::Text | Kind::Path | Kind::OwnFile | Kind::KeyCommand => {
             wants(!text.trim().is_empty(), "a value: it is empty")
         }
         Kind::Url => wants(is_url(text), "an address that begins with http:// or https://"),

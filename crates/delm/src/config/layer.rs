@@ -6,6 +6,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use delm_llm::ollama_base_url;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -118,11 +119,11 @@ fn one(key: &Key, value: &Spanned<DeValue<'_>>, whose: Whose, place: Place) -> R
         }
     };
     check(key, kind, &text).map_err(bad)?;
-    if whose == Whose::Project && matches!(kind, Kind::KeyFile | Kind::KeyCommand) {
+    if whose == Whose::Project && matches!(kind, Kind::OwnFile | Kind::KeyCommand) {
         return Err(ConfigError::NotFromProject { key: key.to_string(), place: shown });
     }
     let text = match (kind, place.path.parent()) {
-        (Kind::Path | Kind::KeyFile, Some(folder)) => folder.join(text).to_string_lossy().into_owned(),
+        (Kind::Path | Kind::OwnFile, Some(folder)) => folder.join(text).to_string_lossy().into_owned(),
         _ => text,
     };
     Ok(Setting { text, origin: Origin::File { path: place.path, line: place.line, whose } })
@@ -160,11 +161,7 @@ pub(crate) fn common_names(environment: &Environment) -> Result<Layer, ConfigErr
     let mut layer = Vec::new();
     for (name, provider) in [("OPENAI_BASE_URL", "openai"), ("OLLAMA_HOST", "ollama")] {
         let Some(value) = environment.text(name).filter(|value| !value.is_empty()) else { continue };
-        // Ollama's own tools take `host`, `host:port` and `:port` here.
-        let text = match (provider, value.contains("://")) {
-            ("ollama", false) => ollama_address(value),
-            _ => value.to_owned(),
-        };
+        let text = if provider == "ollama" { ollama_base_url(value) } else { value.to_owned() };
         let key = Key::new(["provider", provider, "base_url"]);
         check(&key, Kind::Url, &text).map_err(|why| ConfigError::Value {
             key: key.to_string(),
@@ -174,13 +171,6 @@ pub(crate) fn common_names(environment: &Environment) -> Result<Layer, ConfigErr
         layer.push((key, Setting { text, origin: Origin::Variable(name.to_owned()) }));
     }
     Ok(layer)
-}
-
-fn ollama_address(host: &str) -> String {
-    let (host, port) = host.rsplit_once(':').unwrap_or((host, "11434"));
-    // 0.0.0.0 is where a server listens, not where one calls.
-    let host = if host.is_empty() || host == "0.0.0.0" { "127.0.0.1" } else { host };
-    format!("http://{host}:{port}")
 }
 
 #[cfg(test)]
@@ -241,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_project_cannot_name_commands_to_run_or_files_to_send() {
-        for what in ["api_key_cmd = \"cat x\"", "api_key_file = \"x\""] {
+        for what in ["api_key_cmd = \"cat x\"", "api_key_file = \"x\"", "ca_file = \"x\""] {
             let text = format!("[provider.openai]\n{what}\n");
             assert!(toml(&text, Whose::Project).unwrap_err().contains("not from a project"), "{what}");
             assert_eq!(toml(&text, Whose::Own).unwrap().len(), 1);
@@ -273,6 +263,6 @@ mod tests {
         assert_eq!(of("0.0.0.0"), "http://127.0.0.1:11434");
         assert_eq!(of("box:1234"), "http://box:1234");
         assert_eq!(of(":1234"), "http://127.0.0.1:1234");
-        assert_eq!(of("https://box/x"), "https://box/x");
+        assert_eq!(of("https://box/x"), "https://box:443/x");
     }
 }

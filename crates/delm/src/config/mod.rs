@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use delm_core::event::Price;
 use delm_core::limits::Limits;
+use delm_llm::{Api, Providers};
 
 use crate::args::value::{self, Param};
 use crate::environment::Environment;
@@ -20,6 +21,7 @@ use crate::error::{CliError, Exit};
 use crate::output::style::ColorChoice;
 use key::{Key, check, known};
 use layer::{Layer, Whose};
+use secret::SecretError;
 
 /// The name of a project's settings file.
 pub(crate) const PROJECT_FILE: &str = "delm.toml";
@@ -276,6 +278,37 @@ impl Settings {
         self.get(&Key::new(["provider", provider, what]))
     }
 
+    /// Providers as they are set, with the keys of those that `models` name: no other key is fetched.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub(crate) fn providers(
+        &self,
+        environment: &Environment,
+        models: &[&str],
+    ) -> Result<Providers, SecretError> {
+        let mut providers = Providers::default();
+        for (_, name, ..) in Api::ALL {
+            let Some(config) = providers.get_mut(name) else { continue };
+            let text = |what: &str| self.provider(name, what).map(|setting| setting.text);
+            config.base_url = text("base_url").unwrap_or_else(|| config.base_url.clone());
+            config.ca_file = text("ca_file").map(PathBuf::from);
+            // Values were checked when they were read.
+            let count = |what: &str| text(what).and_then(|text| text.parse().ok());
+            config.concurrency_max = count("concurrency").unwrap_or(config.concurrency_max);
+            config.tries_max = count("tries").unwrap_or(config.tries_max);
+            config.timeout_ms =
+                text("timeout").and_then(|text| value::span_ms(&text).ok()).unwrap_or(config.timeout_ms);
+            if models
+                .iter()
+                .any(|model| model.split_once("::").is_some_and(|(provider, _)| provider == *name))
+            {
+                config.api_key = secret::fetch(self, environment, name)?;
+            }
+        }
+        Ok(providers)
+    }
+
     /// The price list, sorted by model, in millionths of a dollar for a million tokens.
     ///
     /// # Errors
@@ -320,6 +353,15 @@ fn merge(layers: Vec<Layer>) -> BTreeMap<Key, Setting> {
         }
     }
     values
+}
+
+/// An address without the user and password that may stand in it.
+pub(crate) fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn project_file(from: &Path) -> Option<PathBuf> {

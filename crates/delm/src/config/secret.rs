@@ -8,6 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use delm_llm::{Api, Secret};
+
 use super::layer::Whose;
 use super::{Origin, Settings};
 use crate::environment::Environment;
@@ -15,23 +17,6 @@ use crate::error::{CliError, Exit};
 
 /// The longest key that is taken, in bytes.
 const KEY_BYTES_MAX: u64 = 65_536;
-
-/// A key. It shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// The key itself, for the request it goes into.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Why a key could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -92,10 +77,6 @@ impl From<SecretError> for CliError {
     }
 }
 
-/// A provider that takes a key, and the variable that other tools look for it in.
-pub(crate) const KEYED: &[(&str, &str)] =
-    &[("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY"), ("gemini", "GEMINI_API_KEY")];
-
 /// Where a key would come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeySource {
@@ -125,7 +106,7 @@ pub(crate) fn source(settings: &Settings, environment: &Environment, provider: &
     if let Some(file) = settings.provider(provider, "api_key_file") {
         return Some(KeySource::File(file.text, file.origin));
     }
-    let (_, variable) = KEYED.iter().find(|(name, _)| *name == provider)?;
+    let (.., variable) = Api::ALL.iter().find(|(_, name, ..)| *name == provider)?;
     environment.text(variable).filter(|value| !value.is_empty()).map(|_| KeySource::Variable(variable))
 }
 
@@ -149,7 +130,7 @@ pub(crate) fn fetch(
     match text.trim() {
         "" => no_key("empty"),
         key if key.contains(|c: char| c.is_whitespace() || c.is_control()) => no_key("more than one word"),
-        key => Ok(Some(Secret(key.to_owned()))),
+        key => Ok(Some(Secret::new(key))),
     }
 }
 
@@ -233,9 +214,9 @@ mod tests {
         let command = ("api_key_cmd", "echo from-command", own());
         let environment = Environment::of(&[("OPENAI_API_KEY", "from-variable")]);
         let fetch = |pairs: &[_]| fetch(&with(pairs), &environment, "openai").unwrap().unwrap();
-        assert_eq!(fetch(&[]).expose(), "from-variable");
-        assert_eq!(fetch(std::slice::from_ref(&file)).expose(), "from-file");
-        assert_eq!(fetch(&[file, command]).expose(), "from-command");
+        assert_eq!(fetch(&[]), Secret::new("from-variable"));
+        assert_eq!(fetch(std::slice::from_ref(&file)), Secret::new("from-file"));
+        assert_eq!(fetch(&[file, command]), Secret::new("from-command"));
     }
 
     #[test]
@@ -256,7 +237,6 @@ mod tests {
         let error = fetch(&with(&[("api_key_file", "/no/such/key", own())]), &Environment::of(&[]), "openai")
             .unwrap_err();
         assert!(error.to_string().starts_with("the key of openai: /no/such/key: "), "{error}");
-        assert_eq!(format!("{:?}", Secret("sk-secret".into())), "Secret(…)");
     }
 
     #[test]

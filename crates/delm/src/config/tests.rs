@@ -149,3 +149,20 @@ fn a_settings_file_that_cannot_be_read_is_an_error() {
     std::fs::write(&path, b"\xff").unwrap();
     assert!(matches!(place.load(&[], vec![]), Err(ConfigError::NotText { .. })));
 }
+
+#[test]
+fn providers_get_their_settings_and_only_the_keys_that_are_needed() {
+    let own = "[provider.openai]\nbase_url = \"http://box:8000/v1\"\nconcurrency = 2\ntries = 1\ntimeout = \"5s\"\n[provider.gemini]\napi_key_cmd = \"exit 1\"\n";
+    let place = Place::new("", own);
+    let settings = place.load(&[], vec![]).unwrap();
+    let environment = Environment::of(&[("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]);
+    let providers = settings.providers(&environment, &["openai::x", "extractive", "script:a::b"]).unwrap();
+    let openai = providers.get("openai").unwrap();
+    assert_eq!(
+        (openai.base_url.as_str(), openai.concurrency_max, openai.tries_max, openai.timeout_ms),
+        ("http://box:8000/v1", 2, 1, 5_000)
+    );
+    assert!(openai.api_key.is_some());
+    assert!(providers.get("anthropic").unwrap().api_key.is_none(), "nobody asked for it");
+    assert!(matches!(settings.providers(&environment, &["gemini::x"]), Err(SecretError::Command { .. })));
+}

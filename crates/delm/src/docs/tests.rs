@@ -151,10 +151,7 @@ fn standard_input_is_a_source_once() {
         limits: &Limits::default(),
         stdin_taken: true,
     };
-    assert!(matches!(
-        super::read(&request, &mut &b"x"[..]),
-        Err(DocsError::StdinTwice { other: "the question" })
-    ));
+    assert!(matches!(read(&request, &mut &b"x"[..]), Err(DocsError::StdinTwice { other: "the question" })));
 }
 
 #[test]
