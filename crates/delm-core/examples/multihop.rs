@@ -1,10 +1,10 @@
 //! Measures the built-in reader on questions that need several documents: the share of a question's supporting
 //! documents among the first five that admitted findings quote.
 //!
-//! `cargo run --release -p delm-core --example multihop -- [--pooled] FILE.jsonl…`, a question a line:
+//! `cargo run --release -p delm-core --example multihop -- [--pooled] [--agents=8] FILE.jsonl…`, a question a line:
 //! `{"question", "documents": [{"title", "text" | "sentences"}], "supporting": [{"title"} | {"document": n}]}`.
 //! Each document is a source of one unit. The loop is the engine's without the engine: tasks whose needs are settled
-//! run side by side on one snapshot of the context, a finding is admitted if its quote and the mechanical checks hold.
+//! run side by side, as many as there are agents, on one snapshot of the context; a finding is admitted if its quote and the mechanical checks hold.
 //! `--pooled` searches the documents of all questions of a file at once. Refuses to know the answers while it works.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -42,6 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
     let pooled = options.iter().any(|option| option == "--pooled");
     let shown = options.iter().any(|option| option == "--show");
+    let agents = options
+        .iter()
+        .find_map(|option| option.strip_prefix("--agents="))
+        .map_or(Ok(8), str::parse::<usize>)?;
     for file in files {
         let items = read(&std::fs::read_to_string(&file)?)?;
         let mut figures: BTreeMap<&str, (usize, usize, f64)> = BTreeMap::new();
@@ -51,9 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
-        let everything = Corpus::build(&all);
+        let everything = Corpus::build(&all, agents);
         for item in &items {
-            let own = if pooled { None } else { Some(Corpus::build(&item.documents)) };
+            let own = if pooled { None } else { Some(Corpus::build(&item.documents, agents)) };
             let corpus = own.as_ref().unwrap_or(&everything);
             for (arm, cited) in [
                 ("plain BM25", corpus.plain(&item.question)),
@@ -114,15 +118,16 @@ struct Corpus<'a> {
     documents: &'a [Document],
     units: Vec<Unit<'a>>,
     index: Index,
+    agents: usize,
 }
 
 impl<'a> Corpus<'a> {
-    fn build(documents: &'a [Document]) -> Self {
+    fn build(documents: &'a [Document], agents: usize) -> Self {
         let units: Vec<Unit<'a>> = (1..)
             .zip(documents)
             .map(|(n, (name, text))| Unit { id: UnitId { source: SourceId(n), index: 1 }, name, text })
             .collect();
-        Self { documents, index: Index::build(&units), units }
+        Self { documents, index: Index::build(&units), units, agents }
     }
 
     /// The documents in the order in which admitted findings first quote them.
@@ -153,8 +158,10 @@ impl<'a> Corpus<'a> {
             let settled = |task: &PlannedTask| {
                 task.needs.iter().all(|need| need.parse().is_ok_and(|n: usize| done.contains(&(n - 1))))
             };
-            let wave: Vec<usize> =
-                (0..tasks.len()).filter(|at| !done.contains(at) && settled(&tasks[*at])).collect();
+            let wave: Vec<usize> = (0..tasks.len())
+                .filter(|at| !done.contains(at) && settled(&tasks[*at]))
+                .take(self.agents.max(1))
+                .collect();
             assert!(!wave.is_empty(), "the plan is stuck");
             let snapshot = if sharing { notes(facts) } else { Vec::new() };
             let found: Vec<Fact> =

@@ -11,6 +11,7 @@ mod sentence;
 mod split;
 
 pub(crate) use function::is_function_word;
+pub(crate) use quote::cuts;
 pub use quote::{find_quote, find_reference};
 pub use sentence::{SENTENCE_BYTES_MAX, Sentences, sentences};
 pub use split::split;

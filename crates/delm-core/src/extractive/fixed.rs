@@ -34,8 +34,8 @@ pub(super) fn saturation(times: u64, length: u64, mean_length: u64) -> u64 {
     // f·(k₁+1) / (f + k₁·(1 − b + b·length/mean)), both sides times 10·mean.
     let mean = mean_length.max(1);
     let above = times.saturating_mul(22).saturating_mul(mean).saturating_mul(ONE);
-    let below =
-        times.saturating_mul(10).saturating_mul(mean) + mean.saturating_mul(3) + length.saturating_mul(9);
+    let below = times.saturating_mul(10).saturating_mul(mean);
+    let below = below.saturating_add(mean.saturating_mul(3)).saturating_add(length.saturating_mul(9));
     above / below.max(1)
 }
 

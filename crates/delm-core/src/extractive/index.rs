@@ -178,18 +178,20 @@ pub(super) fn terms_of(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// What a source's name says: the last part of a path, without its ending.
+/// What a source's name says: the last part of a path, without its ending and without a number in front, `07-` or `3_`.
 pub(super) fn title_of(name: &str) -> &str {
     let ending_byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let last = name.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(name);
-    match last.rsplit_once('.') {
+    let bare = match last.rsplit_once('.') {
         Some((stem, ending))
             if !stem.is_empty() && matches!(ending.len(), 1..=8) && ending.bytes().all(ending_byte) =>
         {
             stem
         }
         _ => last,
-    }
+    };
+    let named = bare.trim_start_matches(|c: char| c.is_ascii_digit());
+    named.strip_prefix(['-', '_']).filter(|rest| named.len() < bare.len() && !rest.is_empty()).unwrap_or(bare)
 }
 
 /// The name without what stands in brackets at its end: `Brand (play)` is named for `Brand`.

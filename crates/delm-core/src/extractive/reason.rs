@@ -13,7 +13,7 @@ use super::query::Query;
 use super::{Note, Unit};
 use crate::ids::UnitId;
 use crate::reply::{Quote, ReasonReply};
-use crate::text::{gist_tokens, sentences, words};
+use crate::text::{cuts, gist_tokens, sentences};
 
 /// Tokens a quote may have at the first attempt; half of that at each further one, in case it was too long.
 const QUOTE_TOKENS: u64 = 100;
@@ -74,12 +74,8 @@ fn quote_from(
     let unit = units.get(place).filter(|unit| index.unit(place) == Some(unit.id))?;
     let shrink = attempt.saturating_sub(1).min(6);
     let (start, end) = passage(unit.text, query, index, notes, PASSAGE_TOKENS >> shrink)?;
-    let text = trimmed(unit.text.get(start..end)?, query, index, QUOTE_TOKENS >> shrink);
-    let finding = text
-        .split(|c: char| c.is_whitespace() || c == '\0')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let text = trimmed(unit.text.get(start..end)?, query, index, QUOTE_TOKENS >> shrink)?;
+    let finding = evened(text);
     let lenders = query.lenders_for(unit.text, index);
     Some(ReasonReply {
         finding,
@@ -87,6 +83,12 @@ fn quote_from(
         evidence: alloc::vec![Quote { unit: unit.id.to_string(), quote: String::from(text) }],
         unfold: Vec::new(),
     })
+}
+
+/// Single spaces for all blanks, as a finding is written.
+fn evened(text: &str) -> String {
+    let parts = text.split(|c: char| c.is_whitespace() || c == '\0').filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// The most telling sentence that no note holds yet, with its neighbours in the same paragraph as far as they fit.
@@ -98,7 +100,10 @@ fn passage(
     tokens_max: u64,
 ) -> Option<(usize, usize)> {
     let part = |range: (usize, usize)| text.get(range.0..range.1).unwrap_or_default();
-    let known = |range: &(usize, usize)| notes.iter().any(|note| note.text.contains(part(*range)));
+    let known = |range: &(usize, usize)| {
+        let even = evened(part(*range));
+        notes.iter().any(|note| note.text.contains(&even))
+    };
     let all: Vec<(usize, usize)> = sentences(text).collect();
     let fresh = all
         .iter()
@@ -137,33 +142,37 @@ fn parted(text: &str, left: (usize, usize), right: (usize, usize)) -> bool {
     gap.matches('\n').count() > 1 || marked(left) || marked(right)
 }
 
-/// The passage, or as many whole words of it as the tokens allow: from its start if that reaches the most telling word,
-/// else from that word on.
-fn trimmed<'a>(passage: &'a str, query: &Query, index: &Index, tokens_max: u64) -> &'a str {
+/// The passage, or as much of it as the tokens allow: from its start if that reaches the most telling word, else from
+/// that word on. `None` if not even one word fits.
+fn trimmed<'a>(passage: &'a str, query: &Query, index: &Index, tokens_max: u64) -> Option<&'a str> {
     if gist_tokens(passage) <= tokens_max {
-        return passage;
+        return Some(passage);
     }
-    let telling = words(passage).map(|word| (query.worth(word.text, index), word));
-    let best =
-        telling.fold((0, 0), |best, (worth, word)| if worth > best.0 { (worth, word.end) } else { best }).1;
+    let mut best = (0, 0, 0);
+    let mut start = 0;
+    for end in cuts(passage) {
+        let worth = query.worth(passage.get(start..end)?, index);
+        if worth > best.0 {
+            best = (worth, start, end);
+        }
+        start = end;
+    }
     let from_start = prefix(passage, tokens_max);
-    if from_start.len() >= best {
-        return from_start;
-    }
-    let start = words(passage).find(|word| word.end == best).map_or(0, |word| word.start);
-    prefix(passage.get(start..).unwrap_or(passage), tokens_max)
+    let kept =
+        if from_start.len() >= best.2 { from_start } else { prefix(passage.get(best.1..)?, tokens_max) };
+    Some(kept.trim()).filter(|kept| kept.chars().any(char::is_alphanumeric))
 }
 
-/// The longest run of whole words from the start within so many tokens; at least one word.
+/// The longest part from the start within so many tokens that may be quoted; nothing if the first word is too long.
 fn prefix(text: &str, tokens_max: u64) -> &str {
     let mut end = 0;
     let mut tokens = 0;
-    for word in words(text) {
-        tokens += gist_tokens(text.get(end..word.end).unwrap_or_default());
-        if end > 0 && tokens > tokens_max {
+    for cut in cuts(text) {
+        tokens += gist_tokens(text.get(end..cut).unwrap_or_default());
+        if tokens > tokens_max {
             break;
         }
-        end = word.end;
+        end = cut;
     }
-    text.get(..end).unwrap_or(text)
+    text.get(..end).unwrap_or_default()
 }

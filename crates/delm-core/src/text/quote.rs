@@ -99,6 +99,24 @@ fn normalize(text: &str, mut give: impl FnMut(char, usize, usize) -> bool) {
     }
 }
 
+/// The places, in bytes, where a quote of this text may begin or end, in order; its end is one, its start is not given.
+pub(crate) fn cuts(text: &str) -> impl Iterator<Item = usize> {
+    let mut chars = text.char_indices().peekable();
+    let (mut before, mut was_inside) = (' ', false);
+    let inner = core::iter::from_fn(move || {
+        loop {
+            let (at, c) = chars.next()?;
+            let inside = is_inside(before, c, chars.peek().map(|(_, after)| *after));
+            let lawful = at > 0 && !(was_inside && inside);
+            (before, was_inside) = (c, inside);
+            if lawful {
+                return Some(at);
+            }
+        }
+    });
+    inner.chain(core::iter::once(text.len()))
+}
+
 /// Whether a character is part of a word that may not be cut; characters of scripts without spaces never are.
 fn is_inside(before: char, c: char, after: Option<char>) -> bool {
     let solid = |c: char| is_word_char(c) && !stands_alone(c);
@@ -112,6 +130,7 @@ fn is_inside(before: char, c: char, after: Option<char>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     fn found<'a>(haystack: &'a str, quote: &str) -> Option<&'a str> {
@@ -195,6 +214,13 @@ mod tests {
             for word in words(&text) {
                 if let Some((start, end)) = find_quote(&text, word.text) {
                     prop_assert_eq!(&text[start..end], word.text);
+                }
+            }
+            let places: Vec<usize> = cuts(&text).collect();
+            for (at, start) in places.iter().enumerate() {
+                for end in places.iter().skip(at) {
+                    let part = text[*start..*end].trim_matches(|c: char| c.is_whitespace() || c == '\0');
+                    prop_assert!(part.is_empty() || find_quote(&text, part).is_some(), "{:?}", part);
                 }
             }
             for (start, end) in crate::text::sentences(&text) {
