@@ -70,7 +70,8 @@ impl Snapshot {
     fn headline(&self) -> String {
         let filled = (self.done * BAR_CHARS).checked_div(self.total).unwrap_or(0).min(BAR_CHARS);
         let bar: String = (0..BAR_CHARS).map(|place| if place < filled { '█' } else { '░' }).collect();
-        let rejected = if self.rejected > 0 { format!("  {} rejected", count(self.rejected)) } else { String::new() };
+        let rejected =
+            if self.rejected > 0 { format!("  {} rejected", count(self.rejected)) } else { String::new() };
         format!(
             "{}  {bar}  {}/{} {}  {}  {}{rejected}  {} tokens  {}  {}",
             one_line(&self.run),
@@ -91,9 +92,11 @@ impl Snapshot {
         let agent_width = self.busy.iter().map(|line| line.agent.width()).max().unwrap_or(0);
         let job_width = self.busy.iter().map(|line| line.job.width()).max().unwrap_or(0);
         for line in self.busy.iter().take(AGENTS_SHOWN_MAX) {
-            let text = if line.text.is_empty() { String::new() } else { format!("  {}", one_line(&line.text)) };
+            let text =
+                if line.text.is_empty() { String::new() } else { format!("  {}", one_line(&line.text)) };
             let held = span(line.for_ms);
-            let left = format!("  {:agent_width$}  {:job_width$}  {}{text}", line.agent, line.job, line.about);
+            let left =
+                format!("  {:agent_width$}  {:job_width$}  {}{text}", line.agent, line.job, line.about);
             let room = columns.saturating_sub(held.width() + 2);
             lines.push(cut(&format!("{}  {held}", cut(&left, room)), columns));
         }
@@ -221,7 +224,7 @@ mod tests {
     fn snapshot(busy: usize) -> Snapshot {
         let line = |number: usize| AgentLine {
             agent: format!("a{number}"),
-            job: if number % 2 == 0 { "review" } else { "reason" }.into(),
+            job: if number.is_multiple_of(2) { "review" } else { "reason" }.into(),
             about: format!("T{number}"),
             text: "who repaired\nthe lamp \u{1b}[31m after the storm of 1871".into(),
             for_ms: 14_000,

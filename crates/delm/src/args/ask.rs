@@ -37,15 +37,6 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "QUESTION")]
     pub(crate) question: Option<String>,
 
-    #[command(flatten)]
-    pub(crate) input: Input,
-
-    #[command(flatten)]
-    pub(crate) team: Team,
-
-    #[command(flatten)]
-    pub(crate) budget: Budget,
-
     /// Name the run: 1-64 of a-z 0-9 . _ - with a letter from g to z, unique in the store
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<RunName>,
@@ -61,6 +52,15 @@ pub(crate) struct RunArgs {
     /// Say what would be read, which hosts would be called, and the most it can take; call nobody, write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    #[command(flatten)]
+    pub(crate) team: Team,
+
+    #[command(flatten)]
+    pub(crate) budget: Budget,
 }
 
 impl RunArgs {

@@ -61,7 +61,6 @@ pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
 
 const VERB_TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
-const TOP_TEMPLATE: &str = "{about-with-newline}\n{before-help}{options}{after-help}";
 
 /// The whole tree, with its help.
 pub(crate) fn command() -> Command {
@@ -72,10 +71,14 @@ pub(crate) fn command() -> Command {
             verb.before_help(examples_text(examples)).help_template(VERB_TEMPLATE)
         });
     }
-    command.styles(styles()).help_template(TOP_TEMPLATE).before_help(top).after_help(
+    command.styles(styles()).help_template(top_template()).before_help(top).after_help(
         "RUN is a prefix of a run's id, its name, `last`, or a path to an export; without it, the run begun last.\n\
          `delm VERB --help` says the rest.",
     )
+}
+
+fn top_template() -> String {
+    format!("{{about-with-newline}}\n{{before-help}}{}\n{{options}}{{after-help}}", heading("Options"))
 }
 
 fn overview(command: &Command) -> String {
@@ -92,7 +95,6 @@ fn overview(command: &Command) -> String {
             let _never = write!(text, "\n  {}{:<12}{} {}", bold(), verb, off(), about.unwrap_or_default());
         }
     }
-    let _never = write!(text, "\n\n{}", heading("Options"));
     text
 }
 

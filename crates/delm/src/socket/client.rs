@@ -48,11 +48,10 @@ pub(crate) fn ask(store: &Path, request: &Request, output: &mut Output) -> Resul
 
 fn connect(store: &Path) -> Result<UnixStream, SocketError> {
     let path = socket_of(store);
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            SocketError::Nobody { path: path.clone() }
-        }
-        _ => SocketError::Io { path: path.clone(), doing: "connect", error },
+    let failed = |error: io::Error| {
+        let nobody = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
+        let path = path.clone();
+        if nobody { SocketError::Nobody { path } } else { SocketError::Io { path, doing: "connect", error } }
     };
     let short = ShortPath::to(store).map_err(failed)?;
     UnixStream::connect(short.path()).map_err(failed)
