@@ -45,6 +45,24 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         self as u8
     }
+
+    /// The exit that another process of ours ended a verb with.
+    pub(crate) fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Success,
+            Self::Usage,
+            Self::NoAnswer,
+            Self::Integrity,
+            Self::Differs,
+            Self::Conflict,
+            Self::NotFound,
+            Self::Provider,
+            Self::Limit,
+            Self::Interrupted,
+            Self::Terminated,
+        ];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Unexpected)
+    }
 }
 
 impl From<Exit> for ExitCode {
