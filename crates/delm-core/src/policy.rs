@@ -21,7 +21,8 @@ pub trait Policy: Send + Sync {
     fn may_take(&self, run: &Run, agent: AgentId, job: &Job) -> bool;
 }
 
-/// First come, first served; finishing what is begun (reviews, expansions, the answer) before beginning more.
+/// First come, first served; finishing what is begun (reviews) before beginning more, and deciding what comes after (an
+/// expansion, the answer) only when nothing else is to be done.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fifo;
 
@@ -34,9 +35,7 @@ impl Policy for Fifo {
         let principal = run.agent(agent)?.principal.clone();
         let other_than = if run.self_review() { None } else { Some(principal.as_ref()) };
         let jobs = run.jobs();
-        let first = jobs.first_work();
-        // The answer and an expansion are ready only when nothing else is; a review comes before all other work.
-        first.filter(|job| matches!(job, Job::Finalize | Job::Expand(_))).or_else(|| jobs.first_review(other_than)).or(first)
+        jobs.first_review(other_than).or_else(|| jobs.first_work()).filter(|job| !run.waits_for_answer(job))
     }
 
     fn lease_ms(&self, run: &Run, _job: &Job) -> Millis {

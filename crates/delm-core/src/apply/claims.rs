@@ -7,7 +7,9 @@ use alloc::sync::Arc;
 
 use super::lifecycle::unknown_agent;
 use super::{Broken, Lawful, Place, broken, ensure};
-use crate::event::{Ablation, AgentKind, ClaimExpired, ClaimReleased, Claimed, ContextRead, LeaseRenewed, Unfolded};
+use crate::event::{
+    Ablation, AgentKind, ClaimExpired, ClaimReleased, Claimed, ContextRead, LeaseRenewed, Unfolded,
+};
 use crate::ids::{Fence, Job, Label};
 use crate::run::{Claim, JobState, Limbo, Note, Phase, Run, Status};
 
@@ -15,12 +17,29 @@ pub(super) fn claimed(run: &mut Run, claimed: &Claimed, place: Place) -> Lawful 
     let job = claimed.job;
     ensure!(run.phase == Phase::Running, "I-29", "a claim while {:?}", run.phase);
     ensure!(claimed.fence == place.seq, "I-3", "fence {} in entry {}", claimed.fence, place.seq);
-    ensure!(Some(claimed.agent) == place.agent, "I-9", "{} claims in the name of {:?}", claimed.agent, place.agent);
-    ensure!(claimed.deadline_ms > place.at, "I-5", "a lease that ends at {} begins at {}", claimed.deadline_ms, place.at);
+    ensure!(
+        Some(claimed.agent) == place.agent,
+        "I-9",
+        "{} claims in the name of {:?}",
+        claimed.agent,
+        place.agent
+    );
+    ensure!(
+        claimed.deadline_ms > place.at,
+        "I-5",
+        "a lease that ends at {} begins at {}",
+        claimed.deadline_ms,
+        place.at
+    );
     let agent = run.agent(claimed.agent).ok_or_else(|| unknown_agent(claimed.agent))?;
     ensure!(!agent.left && agent.claim.is_none(), "I-1", "{} left, or holds another claim", claimed.agent);
     let state = state_of(run, job)?;
     ensure!(state.status == Status::Ready, "I-2", "{job} is {:?}, not ready", state.status);
+    ensure!(
+        !run.waits_for_answer(&job),
+        "I-28",
+        "{job} is claimed while others work, or while the answer is worked out"
+    );
     ensure!(claimed.attempt == state.failures + 1, "I-10", "attempt {} of {job}", claimed.attempt);
     if let (Job::Review(_), Some(author)) = (job, state.author.as_ref()) {
         let own = author.as_ref() == agent.principal.as_ref();
@@ -29,6 +48,7 @@ pub(super) fn claimed(run: &mut Run, claimed: &Claimed, place: Place) -> Lawful 
     let claim = Claim {
         job,
         agent: claimed.agent,
+        since_ms: place.at,
         deadline_ms: claimed.deadline_ms,
         attempt: claimed.attempt,
         length: None,
@@ -52,7 +72,8 @@ pub(super) fn state_of(run: &Run, job: Job) -> Result<&JobState, Broken> {
 
 /// The live claim under a fence, which must hold the job named.
 pub(super) fn live(run: &Run, fence: Fence, job: Option<Job>) -> Result<&Claim, Broken> {
-    let claim = run.claim(fence).ok_or_else(|| broken("I-4", format!("no claim is live under fence {fence}")))?;
+    let claim =
+        run.claim(fence).ok_or_else(|| broken("I-4", format!("no claim is live under fence {fence}")))?;
     if job.is_some_and(|job| job != claim.job) {
         return Err(broken("I-4", format!("fence {fence} holds {}, not the job named", claim.job)));
     }
@@ -61,7 +82,11 @@ pub(super) fn live(run: &Run, fence: Fence, job: Option<Job>) -> Result<&Claim, 
 
 pub(super) fn lease_renewed(run: &mut Run, renewed: &LeaseRenewed, place: Place) -> Lawful {
     let claim = live(run, renewed.fence, Some(renewed.job))?;
-    ensure!(claim.agent == renewed.agent && place.agent == Some(claim.agent), "I-6", "renewed by another than its holder");
+    ensure!(
+        claim.agent == renewed.agent && place.agent == Some(claim.agent),
+        "I-6",
+        "renewed by another than its holder"
+    );
     ensure!(renewed.attempt == claim.attempt, "I-10", "a renewal changes the attempt");
     ensure!(renewed.deadline_ms >= claim.deadline_ms, "I-6", "the lease shrinks to {}", renewed.deadline_ms);
     let mut claim = claim.clone();
@@ -104,12 +129,22 @@ pub(super) fn reopen(run: &mut Run, job: Job) {
 }
 
 /// Takes a claim away and leaves its job between two states, for the rest of the entry to resolve.
-pub(super) fn end_claim(run: &mut Run, fence: Fence, draft: Option<(crate::ids::Digest, Arc<[crate::ids::FactId]>, u64)>) {
+pub(super) fn end_claim(
+    run: &mut Run,
+    fence: Fence,
+    draft: Option<(crate::ids::Digest, Arc<[crate::ids::FactId]>, u64)>,
+) {
     let Some(claim) = run.jobs.drop_claim(fence) else { return };
     run.agents.change(claim.agent, |agent| agent.claim = None);
     run.jobs.set_status(claim.job, Status::Limbo);
-    let limbo =
-        Limbo { fence: Some(fence), agent: Some(claim.agent), attempt: claim.attempt, draft, abandoned: false, released: false };
+    let limbo = Limbo {
+        fence: Some(fence),
+        agent: Some(claim.agent),
+        attempt: claim.attempt,
+        draft,
+        abandoned: false,
+        released: false,
+    };
     run.jobs.limbo.insert_mut(claim.job, limbo);
 }
 
@@ -155,6 +190,14 @@ impl Run {
         }
         let only = self.agents.only_principal().filter(|_| !self.self_review());
         self.jobs.first_review(only).is_some()
+    }
+
+    /// Whether a job must wait: the answer is given when nobody works, and while it is worked out nobody begins.
+    #[must_use]
+    pub fn waits_for_answer(&self, job: &Job) -> bool {
+        let answering =
+            matches!(self.jobs.get(&Job::Finalize).map(|state| state.status), Some(Status::Claimed(_)));
+        answering || *job == Job::Finalize && self.jobs.claimed() > 0
     }
 
     /// The facts and withdrawals in the first `length` notes of the context.

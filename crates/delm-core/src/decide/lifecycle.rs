@@ -11,10 +11,10 @@ use super::builder::Builder;
 use crate::apply::taint_of;
 use crate::command::{AgentSpec, StartRun, principal_of};
 use crate::event::{
-    AgentJoined, AgentLeft, BlobRedacted, Change, ClaimExpired, GistWithdrawn, Outcome, PauseCause, RunResumed,
-    RunStarted, SourceAdded, UnitAdded,
+    AgentJoined, AgentLeft, BlobRedacted, Change, ClaimExpired, GistWithdrawn, Outcome, PauseCause,
+    RunResumed, RunStarted, SourceAdded, UnitAdded,
 };
-use crate::ids::{AgentId, Digest, FactId, Fence, Job, SourceId, UnitId};
+use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, SourceId, UnitId};
 use crate::prompt;
 use crate::run::Phase;
 use crate::text::split;
@@ -30,7 +30,10 @@ impl Builder<'_> {
         }
         if question.len() as u64 > run.limits.question_bytes_max {
             let limit = run.limits.question_bytes_max;
-            return invalid(format!("the question has {} bytes; question_bytes_max is {limit}", question.len()));
+            return invalid(format!(
+                "the question has {} bytes; question_bytes_max is {limit}",
+                question.len()
+            ));
         }
         if run.policy != self.policy.name() {
             return invalid(format!("the run is under policy {} {}", run.policy.name, run.policy.version));
@@ -53,12 +56,15 @@ impl Builder<'_> {
     /// Every part that a model may be asked with is there, once, and asks only for what is given.
     fn check_templates(&self, run: &RunStarted) -> Result<(), Refusal> {
         if !run.templates.is_sorted_by(|a, b| a.part < b.part) {
-            return Err(Refusal::Invalid { what: String::from("the templates are not sorted by part, each once") });
+            return Err(Refusal::Invalid {
+                what: String::from("the templates are not sorted by part, each once"),
+            });
         }
         for template in &run.templates {
             prompt::check_template(&self.text(&template.text, "a template")?)?;
         }
-        let called = [&run.models.worker, &run.models.judge].iter().any(|choice| choice.model != prompt::BUILTIN);
+        let called =
+            [&run.models.worker, &run.models.judge].iter().any(|choice| choice.model != prompt::BUILTIN);
         let has = |part: &str| run.templates.iter().any(|template| template.part == part);
         match prompt::TEMPLATES.iter().find(|(part, _)| called && !has(part)) {
             Some((part, _)) => Err(Refusal::Invalid { what: format!("there is no template {part}") }),
@@ -96,11 +102,13 @@ impl Builder<'_> {
         let agent = self.sender()?;
         let held = self.run.agent(agent).and_then(|agent| agent.claim);
         self.emit(AgentLeft { agent })?;
-        let Some(claim) = held.and_then(|fence| self.run.claim(fence)).cloned() else { return Ok(()) };
-        if let Some(fence) = held {
-            self.release_claim(fence, claim.job)?;
+        if let Some((fence, job)) = held.and_then(|fence| Some((fence, self.run.claim(fence)?.job))) {
+            self.release_claim(fence, job)?;
         }
-        self.lose_call(claim.call)
+        // Nobody answers its calls any more, nor those that an expired claim left open.
+        let calls: Vec<CallId> =
+            self.run.ledger().open().filter(|(_, call)| call.agent == agent).map(|(call, _)| *call).collect();
+        calls.into_iter().try_for_each(|call| self.lose_call(Some(call)))
     }
 
     /// Expires every lease that is due, in one entry, and the run's own deadline.
@@ -109,8 +117,14 @@ impl Builder<'_> {
             return Err(Refusal::WrongSender);
         }
         let at = self.at;
-        let due: Vec<Fence> =
-            self.run.jobs.deadlines.iter().take_while(|(deadline, _)| *deadline <= at).map(|(_, fence)| *fence).collect();
+        let due: Vec<Fence> = self
+            .run
+            .jobs
+            .deadlines
+            .iter()
+            .take_while(|(deadline, _)| *deadline <= at)
+            .map(|(_, fence)| *fence)
+            .collect();
         let mut over = Vec::new();
         for fence in due {
             let Some(job) = self.run.claim(fence).map(|claim| claim.job) else { continue };
@@ -139,7 +153,9 @@ impl Builder<'_> {
         match self.run.phase() {
             Phase::Running => self.stop(PauseCause::Interrupt, "", 0, 0)?,
             Phase::Stopping(_) if hard => {}
-            phase => return Err(Refusal::NotRunning { phase }),
+            phase @ (Phase::Unborn | Phase::Stopping(_) | Phase::Paused(_) | Phase::Ended(_)) => {
+                return Err(Refusal::NotRunning { phase });
+            }
         }
         if hard {
             self.release_all(|_| true)?;
@@ -167,7 +183,7 @@ impl Builder<'_> {
         self.engine_only()?;
         match self.run.phase() {
             Phase::Running | Phase::Stopping(_) | Phase::Paused(_) => self.end(Outcome::Cancelled, None),
-            phase => Err(Refusal::NotRunning { phase }),
+            phase @ (Phase::Unborn | Phase::Ended(_)) => Err(Refusal::NotRunning { phase }),
         }
     }
 

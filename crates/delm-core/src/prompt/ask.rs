@@ -2,7 +2,7 @@
 //!
 //! Refuses to show more than the recipe says.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -19,7 +19,8 @@ const SOURCES_SHOWN: usize = 200;
 /// Renders the purpose's template for the job of a recipe.
 pub(super) fn ask(run: &Run, blobs: &dyn Blobs, recipe: &Recipe) -> Result<String, RenderError> {
     let template = text(blobs, &recipe.template, "a template")?;
-    let mut values: BTreeMap<&str, String> = super::PLACEHOLDERS.iter().map(|name| (*name, String::new())).collect();
+    let mut values: BTreeMap<&str, String> =
+        super::PLACEHOLDERS.iter().map(|name| (*name, String::new())).collect();
     let limits = run.limits();
     values.insert("bullets_max", limits.bullets_max.to_string());
     values.insert("gist_tokens_max", limits.gist_tokens_max.to_string());
@@ -55,8 +56,9 @@ fn of_job(
             values.insert("label", task.to_string());
             values.insert("task", subject_text(run, blobs, Subject::Task(task))?);
             let mut shown = String::new();
+            let mut seen = BTreeSet::new();
             for (label, level) in &recipe.unfolded {
-                shown.push_str(&unfold(run, blobs, *label, *level)?);
+                shown.push_str(&unfold(run, blobs, *label, *level, &mut seen)?);
             }
             values.insert("unfolded", shown);
         }
@@ -77,7 +79,8 @@ fn review(
     seq: Seq,
     values: &mut BTreeMap<&str, String>,
 ) -> Result<(), RenderError> {
-    let proposal = run.proposal_of(seq).ok_or_else(|| RenderError::Unknown { what: format!("proposal {seq}") })?;
+    let proposal =
+        run.proposal_of(seq).ok_or_else(|| RenderError::Unknown { what: format!("proposal {seq}") })?;
     values.insert("label", proposal.subject.to_string());
     values.insert("task", subject_text(run, blobs, proposal.subject)?);
     values.insert("gist", text(blobs, &proposal.gist, "a gist")?.to_string());
@@ -135,17 +138,25 @@ fn tasks(run: &Run, blobs: &dyn Blobs) -> Result<String, RenderError> {
 }
 
 /// What is behind a label: for a unit its text with both neighbours, for a fact its summary or its evidence.
-fn unfold(run: &Run, blobs: &dyn Blobs, label: Label, level: Level) -> Result<String, RenderError> {
+fn unfold(
+    run: &Run,
+    blobs: &dyn Blobs,
+    label: Label,
+    level: Level,
+    seen: &mut BTreeSet<UnitId>,
+) -> Result<String, RenderError> {
     match label {
         Label::Unit(unit) => {
             let mut shown = String::new();
-            for near in neighbours(run, unit) {
+            // Two units side by side have neighbours in common; no passage is shown, and paid for, twice.
+            for near in neighbours(run, unit).filter(|near| seen.insert(*near)) {
                 shown.push_str(&format!("\n[{near}]\n<<<\n{}\n>>>\n", unit_text(run, blobs, near)?));
             }
             Ok(shown)
         }
         Label::Fact(label) => {
-            let fact = run.fact(label).ok_or_else(|| RenderError::Unknown { what: format!("fact {label}") })?;
+            let fact =
+                run.fact(label).ok_or_else(|| RenderError::Unknown { what: format!("fact {label}") })?;
             let behind = behind(run, blobs, &fact.proposal, level)?;
             Ok(format!("\nBehind [{label}]:\n<<<\n{behind}>>>\n"))
         }
@@ -194,7 +205,8 @@ pub(crate) fn span_text(run: &Run, blobs: &dyn Blobs, span: &Evidence) -> Result
     let source = run.source(span.unit.source).ok_or_else(unknown)?;
     let whole = source.added.text;
     let bytes = blobs.blob(&whole).ok_or(RenderError::Missing { what: "a source's text", hash: whole })?;
-    let range = usize::try_from(span.start).ok().zip(usize::try_from(span.end).ok()).map(|(from, to)| from..to);
+    let range =
+        usize::try_from(span.start).ok().zip(usize::try_from(span.end).ok()).map(|(from, to)| from..to);
     let slice = range.and_then(|range| bytes.get(range)).ok_or_else(unknown)?;
     core::str::from_utf8(slice)
         .map(Into::into)
@@ -203,7 +215,9 @@ pub(crate) fn span_text(run: &Run, blobs: &dyn Blobs, span: &Evidence) -> Result
 
 /// The name of a unit's source.
 pub(crate) fn source_name(run: &Run, blobs: &dyn Blobs, unit: UnitId) -> Result<String, RenderError> {
-    let source = run.source(unit.source).ok_or_else(|| RenderError::Unknown { what: format!("source {}", unit.source) })?;
+    let source = run
+        .source(unit.source)
+        .ok_or_else(|| RenderError::Unknown { what: format!("source {}", unit.source) })?;
     Ok(one_line(&text(blobs, &source.added.name, "a source's name")?))
 }
 

@@ -6,8 +6,8 @@ use alloc::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
-use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Label, Millis, Seq, TaskId};
 use crate::event::Level;
+use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Label, Millis, Seq, TaskId};
 
 /// A subtask and what waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Claim {
     pub job: Job,
     /// Who holds it.
     pub agent: AgentId,
+    /// When it was made.
+    pub since_ms: Millis,
     /// When it expires.
     pub deadline_ms: Millis,
     /// Failed attempts before it, plus one.
@@ -178,7 +180,10 @@ impl Jobs {
     /// The ready review that comes first and whose author answers to another than `principal` (none: to anyone).
     #[must_use]
     pub fn first_review(&self, principal: Option<&str>) -> Option<Job> {
-        self.review_heads.iter().find(|(_, _, author)| Some(author.as_ref()) != principal).map(|(_, job, _)| *job)
+        self.review_heads
+            .iter()
+            .find(|(_, _, author)| Some(author.as_ref()) != principal)
+            .map(|(_, job, _)| *job)
     }
     /// Whether any review is ready.
     #[must_use]
@@ -192,7 +197,8 @@ impl Jobs {
         if job.subject().is_some() {
             self.unsettled += 1;
         }
-        let state = JobState { status: Status::Waiting, order, failures: 0, releases: 0, feedback: None, author };
+        let state =
+            JobState { status: Status::Waiting, order, failures: 0, releases: 0, feedback: None, author };
         self.states.insert_mut(job, state);
         self.set_status(job, status);
     }
@@ -278,13 +284,14 @@ impl Jobs {
     }
 }
 
-/// Finishing what is begun comes before beginning more: the lower, the sooner.
+/// Finishing what is begun comes before beginning more: the lower, the sooner. What follows a drain comes last: an agent
+/// that joins after it may have found other work.
 fn priority(job: &Job) -> u8 {
     match job {
-        Job::Finalize | Job::Expand(_) => 0,
         Job::Review(_) => 1,
         Job::Plan => 2,
         Job::Read(_) => 3,
         Job::Reason(_) => 4,
+        Job::Expand(_) | Job::Finalize => 5,
     }
 }
