@@ -43,6 +43,7 @@ pub enum Input {
 
 /// What an agent does.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is made and taken apart at once")]
 pub enum Output {
     /// Give this command, with the blobs it brings.
     Send(Envelope, Vec<Blob>),
@@ -172,11 +173,10 @@ impl Machine {
     }
 
     fn refused(&mut self, refusal: Refusal) -> Output {
-        match refusal {
-            Refusal::StaleFence { .. } | Refusal::UnknownCall { .. } => {
-                self.send(Command::Claim { job: None }, Vec::new(), false)
-            }
-            other => Output::Stop(other),
+        // What it worked for is over; there may be other work.
+        if matches!(refusal, Refusal::StaleFence { .. } | Refusal::UnknownCall { .. }) {
+            return self.send(Command::Claim { job: None }, Vec::new(), false);
         }
+        Output::Stop(refusal)
     }
 }

@@ -90,7 +90,8 @@ pub fn audit(
     let blobs_made = decision.blobs.len() as u64;
     prompt::warm(&mut next, blobs);
     *run = next;
-    let count = |test: fn(&Event) -> bool| sealed.entry.events.iter().filter(|event| test(event)).count() as u64;
+    let count =
+        |test: fn(&Event) -> bool| sealed.entry.events.iter().filter(|event| test(event)).count() as u64;
     Ok(Audited {
         events: sealed.entry.events.len() as u64,
         prompts: count(|event| matches!(event, Event::CallStarted(_))),

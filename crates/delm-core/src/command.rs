@@ -10,12 +10,13 @@ use bincode::{Decode, Encode};
 use crate::codec;
 use crate::entry::Entry;
 use crate::event::{
-    AgentJoined, AgentKind, CallFailed, CallFault, CallFinished, Change, Event, Extractor, Outcome, PauseCause, RunStarted,
-    SourceSkipped, Tokens,
+    AgentJoined, AgentKind, CallFailed, CallFault, CallFinished, Change, Event, Extractor, Outcome,
+    PauseCause, RunStarted, SourceSkipped, Tokens,
 };
 use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Seq};
 
 /// A request to change a run.
+#[expect(clippy::large_enum_variant, reason = "a run starts once; boxing would change nothing but the code")]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Command {
     /// Begin the run.
@@ -175,10 +176,12 @@ impl Command {
         // Which job was wanted is not kept once another was given, nor whether an interrupt that found nobody at work
         // was a hard one: those two are repeated by their number.
         let (any_job, any_interrupt) = (Self::Claim { job: None }, Self::Interrupt { hard: false });
-        let identity = match self {
-            Self::Claim { .. } => &any_job,
-            Self::Interrupt { .. } => &any_interrupt,
-            _ => self,
+        let identity = if matches!(self, Self::Claim { .. }) {
+            &any_job
+        } else if matches!(self, Self::Interrupt { .. }) {
+            &any_interrupt
+        } else {
+            self
         };
         Digest(blake3::derive_key("delm command v1", &codec::encode(identity)))
     }
@@ -255,15 +258,18 @@ fn command_from(entry: &Entry, first: &Event) -> Command {
         Event::ClaimReleased(_) => Command::Interrupt { hard: true },
         // A claim that no budget bears stops the run; only a claim of any job does.
         Event::LimitReached(_) if entry.agent.is_some() => Command::Claim { job: None },
-        Event::LimitReached(limit) if limit.cause == PauseCause::Interrupt => {
-            Command::Interrupt { hard: entry.events.iter().any(|event| matches!(event, Event::ClaimReleased(_))) }
-        }
+        Event::LimitReached(limit) if limit.cause == PauseCause::Interrupt => Command::Interrupt {
+            hard: entry.events.iter().any(|event| matches!(event, Event::ClaimReleased(_))),
+        },
         _ => Command::Tick,
     }
 }
 
 fn cancels(entry: &Entry) -> bool {
-    entry.events.iter().any(|event| matches!(event, Event::RunEnded(end) if end.outcome == Outcome::Cancelled))
+    entry
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::RunEnded(end) if end.outcome == Outcome::Cancelled))
 }
 
 fn done_of(call: &CallFinished) -> CallDone {
@@ -283,7 +289,8 @@ fn lost_of(call: &CallFailed) -> CallLost {
 }
 
 fn start_of(entry: &Entry, run: &RunStarted) -> StartRun {
-    let mut start = StartRun { run: run.clone(), sources: Vec::new(), skipped: Vec::new(), agents: Vec::new() };
+    let mut start =
+        StartRun { run: run.clone(), sources: Vec::new(), skipped: Vec::new(), agents: Vec::new() };
     for event in &entry.events {
         if let Event::SourceAdded(added) = event {
             start.sources.push(SourceSpec {

@@ -57,6 +57,7 @@ struct Parked {
     envelope: Envelope,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a handful wait at a time, and most are entries")]
 enum Pending {
     /// An entry to be made durable; its snapshot is published then.
     Entry { run: Run, blobs: Vec<Digest>, answered: Answered },
@@ -117,7 +118,13 @@ impl Dispatcher {
     }
 
     /// Takes a command with the blobs it brings. A claim that finds no work waits for some.
-    pub fn command(&mut self, stored: &dyn Blobs, envelope: Envelope, brought: Vec<Blob>, at: Millis) -> Ticket {
+    pub fn command(
+        &mut self,
+        stored: &dyn Blobs,
+        envelope: Envelope,
+        brought: Vec<Blob>,
+        at: Millis,
+    ) -> Ticket {
         let at = at.max(self.staged.at());
         // A new writer's first entry is its resume, which releases what the dead one held, due or not.
         if !matches!(envelope.command, Command::Resume { .. }) {
@@ -201,7 +208,8 @@ impl Dispatcher {
         // Each pass moves every due deadline, so one pass is enough unless a lease is shorter than a millisecond.
         if self.staged.next_deadline().is_some_and(|deadline| deadline <= at) {
             let ticket = self.ticket();
-            let envelope = Envelope { agent: None, number: self.number_of(None), command: Command::Tick, next: false };
+            let envelope =
+                Envelope { agent: None, number: self.number_of(None), command: Command::Tick, next: false };
             self.decide_one(stored, ticket, envelope, &[], at, false);
         }
     }
@@ -255,7 +263,11 @@ impl Dispatcher {
                 let hashes = blobs.iter().map(|blob| blob.hash).collect();
                 self.unwritten.push_back(Staged { after, entry, blobs });
                 let outcome = Ok(Accepted { reply: decision.reply, request: decision.request });
-                self.pending.push_back(Pending::Entry { run, blobs: hashes, answered: Answered { ticket, outcome } });
+                self.pending.push_back(Pending::Entry {
+                    run,
+                    blobs: hashes,
+                    answered: Answered { ticket, outcome },
+                });
             }
         }
     }

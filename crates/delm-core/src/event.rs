@@ -23,6 +23,7 @@ pub use work::*;
 macro_rules! events {
     ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal $name:literal,)+) => {
         /// One thing that happened. Each variant holds a struct of the same name.
+        #[expect(clippy::large_enum_variant, reason = "a run has one large event among thousands")]
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Event {
             $($(#[doc = $doc])+ $variant($variant),)+

@@ -187,9 +187,9 @@ impl fmt::Display for Subject {
 impl FromStr for Subject {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        text.parse().map(Self::Task).or_else(|_: BadName| text.parse().map(Self::Unit)).map_err(|_: BadName| {
-            BadName { text: text.into(), expected: "a task or unit label such as T7 or S3.2" }
-        })
+        text.parse().map(Self::Task).or_else(|_: BadName| text.parse().map(Self::Unit)).map_err(
+            |_: BadName| BadName { text: text.into(), expected: "a task or unit label such as T7 or S3.2" },
+        )
     }
 }
 
@@ -214,9 +214,9 @@ impl fmt::Display for Label {
 impl FromStr for Label {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        text.parse().map(Self::Fact).or_else(|_: BadName| text.parse().map(Self::Unit)).map_err(|_: BadName| {
-            BadName { text: text.into(), expected: "a fact or unit label such as F12 or S3.2" }
-        })
+        text.parse().map(Self::Fact).or_else(|_: BadName| text.parse().map(Self::Unit)).map_err(
+            |_: BadName| BadName { text: text.into(), expected: "a fact or unit label such as F12 or S3.2" },
+        )
     }
 }
 

@@ -13,7 +13,7 @@ use crate::event::{Evidence, GistKind};
 use crate::extractive::{self, Index};
 use crate::ids::{FactId, Fence, Job, UnitId};
 use crate::prompt::{RenderError, source_name, text, unit_text};
-use crate::reply::{Bullet, ReadReply, ReasonReply, Reply, ReviewReply};
+use crate::reply::{Bullet, ReadReply, Reply, ReviewReply};
 use crate::run::{Claim, Note, Run};
 
 /// The documents of a run, indexed once.
@@ -65,10 +65,11 @@ impl Corpus {
                 let words = text(blobs, &task.text, "a task")?;
                 let units = borrowed(&self.units);
                 let reply = extractive::reason(&question, &words, claim.attempt, &self.index, &units, &notes);
-                Ok(Reply::Reason(reply.unwrap_or_else(ReasonReply::default)))
+                Ok(Reply::Reason(reply.unwrap_or_default()))
             }
             Job::Review(_) => {
-                let reason = String::from("it stands in its evidence, word for word; nobody judged what it means");
+                let reason =
+                    String::from("it stands in its evidence, word for word; nobody judged what it means");
                 Ok(Reply::Review(ReviewReply { outcome: "approve".to_string(), reason }))
             }
             Job::Read(unit) => Ok(Reply::Read(read(&unit_text(run, blobs, unit)?, run))),
@@ -82,7 +83,12 @@ fn borrowed(units: &[(UnitId, String, String)]) -> Vec<extractive::Unit<'_>> {
 
 impl Known {
     fn borrow(&self) -> extractive::Note<'_> {
-        extractive::Note { fact: self.fact, text: &self.text, evidence: &self.evidence, failure: self.failure }
+        extractive::Note {
+            fact: self.fact,
+            text: &self.text,
+            evidence: &self.evidence,
+            failure: self.failure,
+        }
     }
 }
 
@@ -113,14 +119,19 @@ fn read(unit: &str, run: &Run) -> ReadReply {
         let words: Vec<(usize, usize)> =
             crate::text::words(sentence).map(|word| (word.start, word.end)).collect();
         let head = words_min.checked_sub(1).and_then(|last| words.get(last)).map(|(_, end)| *end);
-        let tail = words.len().checked_sub(words_min).and_then(|first| words.get(first)).map(|(start, _)| *start);
+        let tail =
+            words.len().checked_sub(words_min).and_then(|first| words.get(first)).map(|(start, _)| *start);
         let (Some(head), Some(tail)) = (head, tail) else { continue };
         if gist.is_empty() && crate::text::gist_tokens(sentence) <= run.limits().gist_tokens_max {
             gist = sentence.to_string();
         }
         if bullets.len() < bullets_max {
             let part = |from: usize, to: usize| sentence.get(from..to).unwrap_or_default().to_string();
-            bullets.push(Bullet { text: sentence.to_string(), head: part(0, head), tail: part(tail, sentence.len()) });
+            bullets.push(Bullet {
+                text: sentence.to_string(),
+                head: part(0, head),
+                tail: part(tail, sentence.len()),
+            });
         }
     }
     ReadReply { bullets, gist }

@@ -78,7 +78,14 @@ impl Request {
     pub fn hash_after(&self, mut hasher: blake3::Hasher) -> Digest {
         hasher.update(&[0]);
         let again = self.again.as_ref();
-        hasher.update(&codec::encode(&(&self.ask, again, self.schema, self.purpose, &self.model, &self.params)));
+        hasher.update(&codec::encode(&(
+            &self.ask,
+            again,
+            self.schema,
+            self.purpose,
+            &self.model,
+            &self.params,
+        )));
         hasher.update(&codec::encode(&self.output_tokens_max));
         Digest(*hasher.finalize().as_bytes())
     }
@@ -86,7 +93,8 @@ impl Request {
     /// Standing instructions and context: the part that grows only at its end.
     #[must_use]
     pub fn system(&self) -> String {
-        let length = self.preamble.len() + self.notes.iter().take(self.length).map(|note| note.len()).sum::<usize>();
+        let length =
+            self.preamble.len() + self.notes.iter().take(self.length).map(|note| note.len()).sum::<usize>();
         let mut text = String::with_capacity(length);
         text.push_str(&self.preamble);
         self.notes.iter().take(self.length).for_each(|note| text.push_str(note));

@@ -29,11 +29,26 @@ pub(super) fn call_started(run: &mut Run, started: &CallStarted) -> Lawful {
     let next = CallId(run.ledger.calls.saturating_add(1));
     ensure!(started.call == next, "I-32", "call {} where {next} follows", started.call);
     ensure!(claim.call.is_none(), "I-32", "the claim under {} has a call in flight", started.fence);
-    ensure!(started.purpose == purpose_of(&claim.job), "I-19", "a {} call for {}", started.purpose, claim.job);
+    ensure!(
+        started.purpose == purpose_of(&claim.job),
+        "I-19",
+        "a {} call for {}",
+        started.purpose,
+        claim.job
+    );
     let recipe = &started.request.recipe;
-    ensure!(Some(recipe.length) == claim.length, "I-19", "the prompt shows {} notes, not those read", recipe.length);
+    ensure!(
+        Some(recipe.length) == claim.length,
+        "I-19",
+        "the prompt shows {} notes, not those read",
+        recipe.length
+    );
     ensure!(recipe.attempt == claim.attempt, "I-10", "the prompt is for attempt {}", recipe.attempt);
-    ensure!(recipe.unfolded[..] == claim.unfolded[..], "I-19", "the prompt shows other text than was unfolded");
+    ensure!(
+        recipe.unfolded[..] == claim.unfolded[..],
+        "I-19",
+        "the prompt shows other text than was unfolded"
+    );
     let (agent, job) = (claim.agent, claim.job);
     let mut claim = claim.clone();
     claim.call = Some(started.call);

@@ -11,8 +11,8 @@ use super::claims::reopen;
 use super::{Broken, Lawful, Place, broken, ensure};
 use crate::command::principal_of;
 use crate::event::{
-    AgentJoined, AgentKind, AgentLeft, AnswerGiven, LimitReached, Outcome, PauseCause, RunEnded, RunPaused, RunResumed,
-    RunStarted, SourceAdded, SourceSkipped, UnitAdded,
+    AgentJoined, AgentKind, AgentLeft, AnswerGiven, LimitReached, Outcome, PauseCause, RunEnded, RunPaused,
+    RunResumed, RunStarted, SourceAdded, SourceSkipped, UnitAdded,
 };
 use crate::ids::{AgentId, Job, SourceId, UnitId};
 use crate::limits::{LIMITS, Limits};
@@ -33,7 +33,12 @@ pub(super) fn run_started(run: &mut Run, started: &RunStarted, place: Place) -> 
 fn check_limits(limits: &Limits) -> Lawful {
     for info in LIMITS {
         let value = limits.get(info.name).unwrap_or(0);
-        ensure!((info.low..=info.high).contains(&value), "I-29", "{} = {value} is out of its range", info.name);
+        ensure!(
+            (info.low..=info.high).contains(&value),
+            "I-29",
+            "{} = {value} is out of its range",
+            info.name
+        );
     }
     Ok(())
 }
@@ -55,13 +60,24 @@ pub(super) fn source_skipped(run: &mut Run, skipped: &SourceSkipped, place: Plac
 
 pub(super) fn unit_added(run: &mut Run, added: &UnitAdded, place: Place) -> Lawful {
     ensure!(place.seq == 0, "I-19", "a unit after the first entry");
-    ensure!((run.units.len() as u64) < run.limits.units_max, "I-46", "more than {} units", run.limits.units_max);
-    let last = run.sources.len().checked_sub(1).and_then(|place| Some((place, run.sources.get(place)?.clone())));
+    ensure!(
+        (run.units.len() as u64) < run.limits.units_max,
+        "I-46",
+        "more than {} units",
+        run.limits.units_max
+    );
+    let last =
+        run.sources.len().checked_sub(1).and_then(|place| Some((place, run.sources.get(place)?.clone())));
     let (at, source) = last.ok_or_else(|| broken("I-19", "a unit without a source"))?;
     let next = UnitId { source: source.added.source, index: source.units + 1 };
     ensure!(added.unit == next, "I-19", "unit {} where {next} follows", added.unit);
     let floor = if source.units == 0 { 0 } else { run.units.last().map_or(0, |unit| unit.end) };
-    ensure!(added.start >= floor && added.end > added.start, "I-19", "unit {} overlaps or is empty", added.unit);
+    ensure!(
+        added.start >= floor && added.end > added.start,
+        "I-19",
+        "unit {} overlaps or is empty",
+        added.unit
+    );
     run.units.push_back_mut(Unit { id: added.unit, start: added.start, end: added.end });
     let mut source = Source::clone(&source);
     source.units += 1;
@@ -76,7 +92,12 @@ pub(super) fn unit_added(run: &mut Run, added: &UnitAdded, place: Place) -> Lawf
 pub(super) fn agent_joined(run: &mut Run, joined: &AgentJoined) -> Lawful {
     let next = AgentId::after(run.agents.len());
     ensure!(joined.agent == next, "I-9", "agent {} where {next} follows", joined.agent);
-    ensure!((run.agents.len() as u64) < run.limits.agents_max, "I-46", "more than {} agents", run.limits.agents_max);
+    ensure!(
+        (run.agents.len() as u64) < run.limits.agents_max,
+        "I-46",
+        "more than {} agents",
+        run.limits.agents_max
+    );
     let own = joined.principal == principal_of(joined.agent);
     // The name of an agent stands for that agent alone: a program cannot borrow it, or be lent it in advance.
     let borrowed = !own && joined.principal.parse::<AgentId>().is_ok();
@@ -133,9 +154,19 @@ pub(super) fn limit_reached(run: &mut Run, reached: &LimitReached) -> Lawful {
 }
 
 pub(super) fn run_paused(run: &mut Run, paused: &RunPaused) -> Lawful {
-    ensure!(run.phase == Phase::Stopping(paused.cause), "I-29", "paused for {} while {:?}", paused.cause, run.phase);
+    ensure!(
+        run.phase == Phase::Stopping(paused.cause),
+        "I-29",
+        "paused for {} while {:?}",
+        paused.cause,
+        run.phase
+    );
     check_no_claims(run)?;
-    ensure!(paused.open == run.open_subjects(), "I-29", "the tasks said to be open are not the ones that are");
+    ensure!(
+        paused.open == run.open_subjects(),
+        "I-29",
+        "the tasks said to be open are not the ones that are"
+    );
     run.ran_ms = run.ran_ms();
     run.phase = Phase::Paused(paused.cause);
     Ok(())
@@ -159,9 +190,11 @@ pub(super) fn run_resumed(run: &mut Run, resumed: &RunResumed, place: Place) -> 
 
 /// After a resume nobody of the dead process holds anything, and none of its calls is open.
 pub(super) fn check_resumed(run: &Run) -> Lawful {
-    let held = run.jobs.claims.values().find(|claim| {
-        run.agent(claim.agent).is_some_and(|agent| agent.kind != AgentKind::Program)
-    });
+    let held = run
+        .jobs
+        .claims
+        .values()
+        .find(|claim| run.agent(claim.agent).is_some_and(|agent| agent.kind != AgentKind::Program));
     if let Some(claim) = held {
         return Err(broken("I-29", format!("{} still holds {} after a resume", claim.agent, claim.job)));
     }
@@ -170,10 +203,15 @@ pub(super) fn check_resumed(run: &Run) -> Lawful {
 }
 
 pub(super) fn answer_given(run: &mut Run, answer: &AnswerGiven) -> Lawful {
-    let limbo = run.jobs.limbo.get(&Job::Finalize).ok_or_else(|| broken("I-28", "an answer without its claim"))?;
+    let limbo =
+        run.jobs.limbo.get(&Job::Finalize).ok_or_else(|| broken("I-28", "an answer without its claim"))?;
     let cited = limbo.draft.as_ref().map(|(_, cites, _)| cites);
     ensure!(limbo.fence == Some(answer.fence) && cited.is_some(), "I-4", "an answer for another claim");
-    ensure!(cited.is_some_and(|cites| cites[..] == answer.cites[..]), "I-20", "the answer cites other facts than its draft");
+    ensure!(
+        cited.is_some_and(|cites| cites[..] == answer.cites[..]),
+        "I-20",
+        "the answer cites other facts than its draft"
+    );
     run.jobs.limbo.remove_mut(&Job::Finalize);
     run.jobs.set_status(Job::Finalize, Status::Done);
     run.answer = Some(Arc::new(answer.clone()));
@@ -199,7 +237,8 @@ pub(super) fn run_ended(run: &mut Run, ended: &RunEnded) -> Lawful {
         Outcome::Cancelled => {}
     }
     // Nothing is attempted any more, so what was given back once too often is merely open.
-    let released: Vec<Job> = run.jobs.limbo.iter().filter(|(_, limbo)| limbo.released).map(|(job, _)| *job).collect();
+    let released: Vec<Job> =
+        run.jobs.limbo.iter().filter(|(_, limbo)| limbo.released).map(|(job, _)| *job).collect();
     released.into_iter().for_each(|job| reopen(run, job));
     if run.jobs.limbo.contains_key(&Job::Finalize) {
         run.jobs.limbo.remove_mut(&Job::Finalize);

@@ -16,10 +16,10 @@ use crate::command::{Reply, command_of};
 use crate::entry::{Entry, RULES, Sealed};
 use crate::event::Event;
 use crate::ids::{AgentId, Digest, Millis, Seq};
-pub(crate) use queue::close_plan;
-pub(crate) use verified::taint_of;
-pub(crate) use verified::grade_of;
 use crate::run::{Phase, Run};
+pub(crate) use queue::close_plan;
+pub(crate) use verified::grade_of;
+pub(crate) use verified::taint_of;
 
 /// A log that breaks a law.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +81,11 @@ pub fn apply(run: &mut Run, sealed: &Sealed) -> Result<(), Fault> {
 
 /// Seals the state that a decision left: the same end as after folding its entry.
 pub(crate) fn seal_after(run: &mut Run, sealed: &Sealed) -> Result<(), Fault> {
-    end_entry(run, sealed).map_err(|broken| Fault { seq: sealed.entry.seq, law: broken.law, what: broken.what })
+    end_entry(run, sealed).map_err(|broken| Fault {
+        seq: sealed.entry.seq,
+        law: broken.law,
+        what: broken.what,
+    })
 }
 
 fn check_and_fold(run: &mut Run, sealed: &Sealed) -> Lawful {
@@ -100,7 +104,12 @@ fn begin_entry(run: &mut Run, entry: &Entry) -> Lawful {
     ensure!(entry.seq == seq, "I-34", "seq {} where {seq} follows", entry.seq);
     ensure!(entry.parent == parent, "I-34", "parent {} where {parent} is the head", entry.parent);
     ensure!(entry.at >= run.at, "I-8", "time goes back from {} to {} ms", run.at, entry.at);
-    ensure!(entry.rules == RULES, "I-42", "rules {} are unknown to this binary, which knows {RULES}", entry.rules);
+    ensure!(
+        entry.rules == RULES,
+        "I-42",
+        "rules {} are unknown to this binary, which knows {RULES}",
+        entry.rules
+    );
     ensure!(!entry.events.is_empty(), "I-37", "no event");
     run.last_at = run.at;
     run.at = entry.at;
@@ -160,7 +169,12 @@ fn remember(run: &mut Run, entry: &Entry) -> Lawful {
 /// Folds one event; the laws that one event can break are checked here.
 pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful {
     let born = run.phase != Phase::Unborn;
-    ensure!(born != matches!(event, Event::RunStarted(_)), "I-28", "{} at the wrong end of a run", event.kind());
+    ensure!(
+        born != matches!(event, Event::RunStarted(_)),
+        "I-28",
+        "{} at the wrong end of a run",
+        event.kind()
+    );
     if matches!(run.phase, Phase::Ended(_)) {
         let allowed = matches!(event, Event::GistWithdrawn(_) | Event::BlobRedacted(_));
         ensure!(allowed, "I-28", "{} after the run ended", event.kind());

@@ -7,17 +7,32 @@ use alloc::sync::Arc;
 
 use super::claims::{end_claim, live, reopen};
 use super::{Lawful, Place, broken, ensure};
-use crate::event::{Drained, Expanded, TaskAbandoned, TaskAdded, TaskReopened, DrainCause};
+use crate::event::{DrainCause, Drained, Expanded, TaskAbandoned, TaskAdded, TaskReopened};
 use crate::ids::{Digest, Job, Subject, TaskId};
 use crate::run::{Phase, Run, Status, Task};
 
 pub(super) fn task_added(run: &mut Run, added: &TaskAdded) -> Lawful {
     let next = TaskId::after(run.tasks.len());
     ensure!(added.task == next, "I-25", "task {} where {next} follows", added.task);
-    ensure!((run.tasks.len() as u64) < run.limits.tasks_max, "I-46", "more than {} tasks", run.limits.tasks_max);
-    ensure!(added.needs.len() as u64 <= run.limits.needs_max, "I-46", "more than {} needs", run.limits.needs_max);
+    ensure!(
+        (run.tasks.len() as u64) < run.limits.tasks_max,
+        "I-46",
+        "more than {} tasks",
+        run.limits.tasks_max
+    );
+    ensure!(
+        added.needs.len() as u64 <= run.limits.needs_max,
+        "I-46",
+        "more than {} needs",
+        run.limits.needs_max
+    );
     ensure!(added.needs.is_sorted_by(|a, b| a < b), "I-25", "the needs of {} are not ascending", added.task);
-    ensure!(added.needs.iter().all(|need| *need < added.task), "I-25", "{} needs itself or a later task", added.task);
+    ensure!(
+        added.needs.iter().all(|need| *need < added.task),
+        "I-25",
+        "{} needs itself or a later task",
+        added.task
+    );
     planned_by(run, added)?;
     let mut waiting = 0;
     for need in &added.needs {
@@ -67,7 +82,13 @@ pub(crate) fn close_plan(run: &mut Run) {
 fn fail_attempt(run: &mut Run, job: Job, attempt: u32, reason: Digest, last: bool, place: Place) -> Lawful {
     if let Some(Status::Claimed(fence)) = run.jobs.get(&job).map(|state| state.status) {
         let claim = live(run, fence, Some(job))?;
-        ensure!(place.agent == Some(claim.agent), "I-9", "{:?} gives up a claim of {}", place.agent, claim.agent);
+        ensure!(
+            place.agent == Some(claim.agent),
+            "I-9",
+            "{:?} gives up a claim of {}",
+            place.agent,
+            claim.agent
+        );
         ensure!(claim.call.is_none(), "I-32", "given up while a call is in flight");
         end_claim(run, fence, None);
     }
@@ -142,14 +163,30 @@ pub(super) fn settle(run: &mut Run, subject: Subject, status: Status) {
 
 pub(super) fn drained(run: &mut Run, drained: &Drained) -> Lawful {
     ensure!(run.phase == Phase::Running, "I-26", "drained while {:?}", run.phase);
-    ensure!(drained.round == run.round + 1, "I-26", "drain {} where {} follows", drained.round, run.round + 1);
+    ensure!(
+        drained.round == run.round + 1,
+        "I-26",
+        "drain {} where {} follows",
+        drained.round,
+        run.round + 1
+    );
     ensure!(!run.closed, "I-26", "drained after the queue was closed");
     ensure!(run.jobs.claims.is_empty() && run.jobs.limbo.is_empty(), "I-26", "drained while somebody works");
     let joined = run.agents.principals() > 0;
-    ensure!(joined && !run.takeable(), "I-26", "drained though a joined agent may take a job, or nobody has joined");
+    ensure!(
+        joined && !run.takeable(),
+        "I-26",
+        "drained though a joined agent may take a job, or nobody has joined"
+    );
     let empty = run.jobs.unsettled() == 0;
     let cause = if empty { DrainCause::Empty } else { DrainCause::Stuck };
-    ensure!(drained.cause == cause, "I-26", "drained as {} with {} open", drained.cause, run.jobs.unsettled());
+    ensure!(
+        drained.cause == cause,
+        "I-26",
+        "drained as {} with {} open",
+        drained.cause,
+        run.jobs.unsettled()
+    );
     run.round = drained.round;
     run.jobs.add(Job::Expand(drained.round), Status::Ready, None);
     Ok(())
@@ -158,7 +195,12 @@ pub(super) fn drained(run: &mut Run, drained: &Drained) -> Lawful {
 pub(super) fn expanded(run: &mut Run, expanded: &Expanded) -> Lawful {
     let job = Job::Expand(expanded.round);
     let state = run.jobs.get(&job).map(|state| state.status);
-    ensure!(expanded.round == run.round && state.is_some(), "I-27", "an expansion of round {}", expanded.round);
+    ensure!(
+        expanded.round == run.round && state.is_some(),
+        "I-27",
+        "an expansion of round {}",
+        expanded.round
+    );
     let added = run.tasks.iter().rev().take_while(|task| task.round == expanded.round).count();
     ensure!(added == expanded.tasks.len(), "I-27", "{} tasks named, {added} added", expanded.tasks.len());
     let first = run.tasks.len() - added;

@@ -10,8 +10,8 @@ use super::claims::{end_claim, live};
 use super::queue::settle;
 use super::{Lawful, Place, broken, ensure};
 use crate::event::{
-    Ablation, BlobRedacted, DraftSubmitted, GistAdmitted, GistKind, GistProposed, GistWithdrawn, Grade, Method,
-    ResultRefused, Ruling, SummaryChecked, VerdictGiven,
+    Ablation, BlobRedacted, DraftSubmitted, GistAdmitted, GistKind, GistProposed, GistWithdrawn, Grade,
+    Method, ResultRefused, Ruling, SummaryChecked, VerdictGiven,
 };
 use crate::ids::{FactId, Job, Subject};
 use crate::run::facts::Verdict;
@@ -19,9 +19,19 @@ use crate::run::{Fact, Limbo, Note, Proposal, ProposalState, Run, Status};
 
 pub(super) fn draft_submitted(run: &mut Run, draft: &DraftSubmitted, place: Place) -> Lawful {
     let claim = live(run, draft.fence, Some(draft.job))?;
-    ensure!(claim.agent == draft.agent && place.agent == Some(draft.agent), "I-9", "{} is not the holder", draft.agent);
+    ensure!(
+        claim.agent == draft.agent && place.agent == Some(draft.agent),
+        "I-9",
+        "{} is not the holder",
+        draft.agent
+    );
     ensure!(claim.call.is_none(), "I-32", "a draft while a call is in flight");
-    ensure!(claim.length == Some(draft.length), "I-19", "a draft from {} notes, not those read", draft.length);
+    ensure!(
+        claim.length == Some(draft.length),
+        "I-19",
+        "a draft from {} notes, not those read",
+        draft.length
+    );
     for label in &draft.cites {
         let visible = run.fact(*label).is_some_and(|fact| fact.note < draft.length);
         ensure!(visible, "I-20", "{label} was not in the context that was read");
@@ -31,7 +41,13 @@ pub(super) fn draft_submitted(run: &mut Run, draft: &DraftSubmitted, place: Plac
 }
 
 pub(super) fn result_refused(run: &Run, refused: &ResultRefused, place: Place) -> Lawful {
-    ensure!(place.agent == Some(refused.agent), "I-9", "{:?} submits in the name of {}", place.agent, refused.agent);
+    ensure!(
+        place.agent == Some(refused.agent),
+        "I-9",
+        "{:?} submits in the name of {}",
+        place.agent,
+        refused.agent
+    );
     ensure!(refused.fence < place.seq, "I-3", "fence {} was never given", refused.fence);
     let own = run.claim(refused.fence).is_some_and(|claim| claim.agent == refused.agent);
     ensure!(!own, "I-4", "the result of a live claim was refused as late");
@@ -40,7 +56,12 @@ pub(super) fn result_refused(run: &Run, refused: &ResultRefused, place: Place) -
 
 pub(super) fn summary_checked(run: &mut Run, checked: &SummaryChecked) -> Lawful {
     let limbo = run.jobs.limbo.get(&Job::Read(checked.unit));
-    ensure!(limbo.is_some_and(|limbo| limbo.draft.is_some()), "I-4", "a summary of {} without a claim", checked.unit);
+    ensure!(
+        limbo.is_some_and(|limbo| limbo.draft.is_some()),
+        "I-4",
+        "a summary of {} without a claim",
+        checked.unit
+    );
     run.summaries.insert_mut(checked.unit, checked.summary);
     Ok(())
 }
@@ -54,16 +75,17 @@ pub(super) fn gist_proposed(run: &mut Run, proposed: &GistProposed, place: Place
     ensure!(failure == limbo.abandoned, "I-24", "a {} gist for {job}", proposed.kind);
     ensure!(failure || limbo.draft.is_some(), "I-14", "a gist without a draft");
     for span in &proposed.evidence {
-        let inside = run.unit(span.unit).is_some_and(|unit| {
-            span.start < span.end && unit.start <= span.start && span.end <= unit.end
-        });
+        let inside = run
+            .unit(span.unit)
+            .is_some_and(|unit| span.start < span.end && unit.start <= span.start && span.end <= unit.end);
         ensure!(inside, "I-22", "evidence {}..{} is not in {}", span.start, span.end, span.unit);
     }
     let key = (place.seq, proposed.task, proposed.kind);
     ensure!(!run.proposals.contains_key(&key), "I-11", "two gists for {} in one entry", proposed.task);
     let reviewed = !failure && run.jobs.get(&Job::Review(place.seq)).is_some();
     ensure!(!reviewed, "I-11", "two gists to review in one entry");
-    let (draft, cites, length) = limbo.draft.clone().map_or((None, Arc::from([]), 0), |(d, c, l)| (Some(d), c, l));
+    let (draft, cites, length) =
+        limbo.draft.clone().map_or((None, Arc::from([]), 0), |(d, c, l)| (Some(d), c, l));
     let proposal = Proposal {
         seq: place.seq,
         subject: proposed.task,
@@ -104,7 +126,8 @@ fn open_proposal(run: &mut Run, limbo: &Limbo, proposal: Arc<Proposal>) {
 
 pub(super) fn verdict_given(run: &mut Run, given: &VerdictGiven, place: Place) -> Lawful {
     let proposal = run.proposal(given.proposal, given.task).cloned();
-    let proposal = proposal.ok_or_else(|| broken("I-11", format!("a verdict on no proposal: {}", given.proposal)))?;
+    let proposal =
+        proposal.ok_or_else(|| broken("I-11", format!("a verdict on no proposal: {}", given.proposal)))?;
     ensure!(proposal.state == ProposalState::Open, "I-11", "a second verdict on {}", given.proposal);
     ensure!(given.gist == proposal.gist, "I-11", "a verdict on another gist than was proposed");
     check_judge(run, given, &proposal, place)?;
@@ -112,7 +135,11 @@ pub(super) fn verdict_given(run: &mut Run, given: &VerdictGiven, place: Place) -
     let held = run.jobs.get(&review).is_some_and(|state| matches!(state.status, Status::Claimed(_)));
     ensure!(!held, "I-11", "a verdict while {review} is held");
     let approved = given.outcome == Ruling::Approve;
-    ensure!(!approved || given.checks.iter().all(|(_, passed)| *passed), "I-11", "approved though a check failed");
+    ensure!(
+        !approved || given.checks.iter().all(|(_, passed)| *passed),
+        "I-11",
+        "approved though a check failed"
+    );
     if proposal.kind != GistKind::Failure {
         run.jobs.limbo.remove_mut(&review);
         run.jobs.set_status(review, Status::Done);
@@ -158,7 +185,11 @@ fn check_judge(run: &Run, given: &VerdictGiven, proposal: &Proposal, place: Plac
         Method::Log => {
             let review = Job::Review(given.proposal);
             let given_up = run.jobs.limbo.get(&review).is_some_and(|limbo| limbo.abandoned);
-            ensure!(by_nobody && (failure && approve || given_up && !approve), "I-12", "the log judges a live gist");
+            ensure!(
+                by_nobody && (failure && approve || given_up && !approve),
+                "I-12",
+                "the log judges a live gist"
+            );
         }
         Method::Ablated => {
             let off = run.ablated(Ablation::Verdicts);
@@ -166,7 +197,11 @@ fn check_judge(run: &Run, given: &VerdictGiven, proposal: &Proposal, place: Plac
         }
         Method::Mechanical if by_nobody => {
             ensure!(!failure && !approve && at_once, "I-12", "a verdict that nobody gave");
-            ensure!(given.checks.iter().any(|(_, passed)| !passed), "I-15", "a mechanical rejection without a failed check");
+            ensure!(
+                given.checks.iter().any(|(_, passed)| !passed),
+                "I-15",
+                "a mechanical rejection without a failed check"
+            );
         }
         Method::Mechanical | Method::Judge | Method::Program => {
             let limbo = run.jobs.limbo.get(&Job::Review(given.proposal));
@@ -193,7 +228,8 @@ pub(crate) fn grade_of(run: &Run, proposal: &Proposal) -> Grade {
         Method::Mechanical => Grade::Mechanical,
         Method::Program => Grade::Judged,
         Method::Judge => {
-            let same = run.started.as_ref().is_some_and(|run| run.models.worker.model == run.models.judge.model);
+            let same =
+                run.started.as_ref().is_some_and(|run| run.models.worker.model == run.models.judge.model);
             if same { Grade::JudgedSameModel } else { Grade::Judged }
         }
     }
@@ -201,7 +237,8 @@ pub(crate) fn grade_of(run: &Run, proposal: &Proposal) -> Grade {
 
 pub(super) fn gist_admitted(run: &mut Run, admitted: &GistAdmitted, place: Place) -> Lawful {
     let proposal = run.proposal(admitted.proposal, admitted.task).cloned();
-    let proposal = proposal.ok_or_else(|| broken("I-13", format!("no proposal {} to admit", admitted.proposal)))?;
+    let proposal =
+        proposal.ok_or_else(|| broken("I-13", format!("no proposal {} to admit", admitted.proposal)))?;
     ensure!(proposal.state == ProposalState::Approved, "I-13", "admitted without an approving verdict");
     ensure!(admitted.gist == proposal.gist, "I-11", "another gist than was approved");
     ensure!(admitted.author == proposal.author, "I-9", "admitted for {:?}, not its author", admitted.author);
@@ -215,14 +252,23 @@ pub(super) fn gist_admitted(run: &mut Run, admitted: &GistAdmitted, place: Place
     proposal.state = ProposalState::Admitted(label);
     let (proposal, subject) = (Arc::new(proposal), admitted.task);
     run.proposals.insert_mut((admitted.proposal, subject, proposal.kind), proposal.clone());
-    let tainted = proposal.cites.iter().any(|cited| {
-        run.fact(*cited).is_some_and(|fact| fact.tainted || fact.withdrawn.is_some())
-    });
+    let tainted = proposal
+        .cites
+        .iter()
+        .any(|cited| run.fact(*cited).is_some_and(|fact| fact.tainted || fact.withdrawn.is_some()));
     let status = if proposal.kind == GistKind::Failure { Status::Abandoned } else { Status::Done };
     if let Some(author) = proposal.author {
         run.agents.change(author, |agent| agent.admitted += 1);
     }
-    run.facts.push_back_mut(Arc::new(Fact { label, seq: place.seq, proposal, grade, note, withdrawn: None, tainted }));
+    run.facts.push_back_mut(Arc::new(Fact {
+        label,
+        seq: place.seq,
+        proposal,
+        grade,
+        note,
+        withdrawn: None,
+        tainted,
+    }));
     run.notes.push_back_mut(Note::Admitted(label));
     settle(run, subject, status);
     Ok(())
@@ -246,7 +292,12 @@ pub(super) fn gist_withdrawn(run: &mut Run, withdrawn: &GistWithdrawn) -> Lawful
     let fact = run.fact(withdrawn.label).cloned();
     let fact = fact.ok_or_else(|| broken("I-18", format!("there is no fact {}", withdrawn.label)))?;
     ensure!(fact.withdrawn.is_none(), "I-18", "{} is withdrawn twice", withdrawn.label);
-    ensure!(withdrawn.tainted == taint_of(run, withdrawn.label), "I-18", "not every citer of {} is marked", withdrawn.label);
+    ensure!(
+        withdrawn.tainted == taint_of(run, withdrawn.label),
+        "I-18",
+        "not every citer of {} is marked",
+        withdrawn.label
+    );
     ensure!(withdrawn.note == run.notes.len() as u64, "I-17", "note {} is not next", withdrawn.note);
     let mut fact = Fact::clone(&fact);
     fact.withdrawn = Some(withdrawn.reason);

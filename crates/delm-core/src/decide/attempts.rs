@@ -36,9 +36,9 @@ impl Builder<'_> {
 
     fn attempt_of(&self, job: Job) -> u32 {
         let limbo = self.run.jobs.limbo.get(&job).map(|limbo| limbo.attempt);
-        let claimed = || match self.run.jobs().get(&job)?.status {
-            Status::Claimed(fence) => self.run.claim(fence).map(|claim| claim.attempt),
-            _ => None,
+        let claimed = || {
+            let Status::Claimed(fence) = self.run.jobs().get(&job)?.status else { return None };
+            self.run.claim(fence).map(|claim| claim.attempt)
         };
         limbo.or_else(claimed).unwrap_or(0)
     }
@@ -57,7 +57,12 @@ impl Builder<'_> {
     }
 
     /// One line, cut at a word so that it stays within the length of a gist.
-    fn failure_text(&self, task: Subject, attempt: u32, reason: &Digest) -> Result<alloc::string::String, Refusal> {
+    fn failure_text(
+        &self,
+        task: Subject,
+        attempt: u32,
+        reason: &Digest,
+    ) -> Result<alloc::string::String, Refusal> {
         let why = self.text(reason, "a reason")?;
         let whole = format!("{task} was given up after {attempt} attempts: {why}");
         let tokens_max = self.run.limits().gist_tokens_max;
@@ -95,7 +100,13 @@ impl Builder<'_> {
         })
     }
 
-    pub(super) fn admit(&mut self, task: Subject, proposal: Seq, gist: Digest, grade: Grade) -> Result<(), Refusal> {
+    pub(super) fn admit(
+        &mut self,
+        task: Subject,
+        proposal: Seq,
+        gist: Digest,
+        grade: Grade,
+    ) -> Result<(), Refusal> {
         let author = self.run.proposal(proposal, task).and_then(|proposal| proposal.author);
         self.emit(GistAdmitted {
             label: FactId::after(self.run.facts().len()),

@@ -118,7 +118,9 @@ impl<'a> Builder<'a> {
                 self.emit(RunPaused { cause, open: self.run.open_subjects() })
             }
             Phase::Running if idle && !self.run.closed && self.run.agents().principals() > 0 => self.drain(),
-            _ => Ok(()),
+            Phase::Unborn | Phase::Running | Phase::Stopping(_) | Phase::Paused(_) | Phase::Ended(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -142,7 +144,11 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let (limits, ledger) = (self.run.limits(), self.run.ledger());
-        let tokens = (limits.budget_tokens, ledger.spent_tokens().saturating_add(ledger.reserved_tokens), "budget_tokens");
+        let tokens = (
+            limits.budget_tokens,
+            ledger.spent_tokens().saturating_add(ledger.reserved_tokens),
+            "budget_tokens",
+        );
         let money = ledger.spent_microusd.saturating_add(ledger.reserved_microusd);
         let money = (limits.budget_microusd, money, "budget_microusd");
         let over = [tokens, money].into_iter().find(|(budget, spent, _)| *budget > 0 && spent >= budget);
@@ -155,7 +161,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn stop(&mut self, cause: PauseCause, limit: &str, value: u64, spent: u64) -> Result<(), Refusal> {
+    pub(super) fn stop(
+        &mut self,
+        cause: PauseCause,
+        limit: &str,
+        value: u64,
+        spent: u64,
+    ) -> Result<(), Refusal> {
         self.emit(LimitReached { cause, limit: limit.into(), value, spent })
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Refuses a claim whose first call the budget cannot bear: it waits for reservations to come back, or stops the run.
 
-use super::builder::Builder;
 use super::Refusal;
+use super::builder::Builder;
 use crate::apply::calls::purpose_of;
 use crate::event::{
-    Ablation, CallFailed, CallFault, CallStarted, ClaimReleased, Claimed, ContextRead, LeaseRenewed, PauseCause,
-    Price, RequestRef,
+    Ablation, CallFailed, CallFault, CallStarted, ClaimReleased, Claimed, ContextRead, LeaseRenewed,
+    PauseCause, Price, RequestRef,
 };
 use crate::ids::{AgentId, CallId, Digest, Fence, Job, MicroUsd};
 use crate::prompt;
@@ -96,7 +96,12 @@ impl Builder<'_> {
     }
 
     /// Begins a call under a claim, if the budget bears it.
-    fn call(&mut self, fence: Fence, job: Job, again: Option<(Digest, Digest)>) -> Result<Affordable, Refusal> {
+    fn call(
+        &mut self,
+        fence: Fence,
+        job: Job,
+        again: Option<(Digest, Digest)>,
+    ) -> Result<Affordable, Refusal> {
         let unknown = || Refusal::StaleFence { fence };
         let recipe = prompt::recipe(&self.run, job, again).ok_or_else(unknown)?;
         // A fact admitted in this entry is rendered once, here, not the whole context anew.
@@ -106,7 +111,7 @@ impl Builder<'_> {
         let money = self.price(&request.model).map(|price| cost(price, tokens.0, 0, tokens.1));
         match self.affordable(tokens.0.saturating_add(tokens.1), money.unwrap_or(0)) {
             Affordable::Yes => {}
-            no => return Ok(no),
+            no @ (Affordable::Later | Affordable::Never(..)) => return Ok(no),
         }
         let hash = prompt::hash(&self.run, &request);
         self.emit(CallStarted {
@@ -146,7 +151,8 @@ impl Builder<'_> {
     fn tokens_max(&self, request: &Request) -> (u64, u64) {
         let context = prompt::context_bytes(&self.run, request);
         let again = request.again.as_ref().map_or(0, |(reply, problem)| reply.len() + problem.len());
-        let bytes = (request.preamble.len() + context + request.ask.len() + request.schema.len() + again) as u64;
+        let bytes =
+            (request.preamble.len() + context + request.ask.len() + request.schema.len() + again) as u64;
         (bytes.div_ceil(self.run.limits().bytes_per_token), request.output_tokens_max)
     }
 
@@ -165,7 +171,13 @@ impl Builder<'_> {
         let (limits, ledger) = (self.run.limits(), self.run.ledger());
         let checks = [
             ("budget_tokens", limits.budget_tokens, ledger.spent_tokens(), ledger.reserved_tokens, tokens),
-            ("budget_microusd", limits.budget_microusd, ledger.spent_microusd, ledger.reserved_microusd, money),
+            (
+                "budget_microusd",
+                limits.budget_microusd,
+                ledger.spent_microusd,
+                ledger.reserved_microusd,
+                money,
+            ),
         ];
         for (limit, budget, spent, reserved, more) in checks {
             let needed = spent.saturating_add(more);
@@ -193,7 +205,13 @@ impl Builder<'_> {
         let claim = self.own_claim(fence)?;
         let lease = self.policy.lease_ms(&self.run, &claim.job).max(1);
         let deadline_ms = self.at.saturating_add(lease).max(claim.deadline_ms);
-        self.emit(LeaseRenewed { job: claim.job, agent: claim.agent, fence, deadline_ms, attempt: claim.attempt })
+        self.emit(LeaseRenewed {
+            job: claim.job,
+            agent: claim.agent,
+            fence,
+            deadline_ms,
+            attempt: claim.attempt,
+        })
     }
 
     pub(super) fn release(&mut self, fence: Fence) -> Result<(), Refusal> {

@@ -12,8 +12,8 @@ use super::Refusal;
 use super::builder::Builder;
 use crate::check::{Finding, check};
 use crate::event::{
-    Ablation, AgentKind, Check, Evidence, GistKind, GistProposed, Grade, Method, Purpose, Ruling, SummaryChecked,
-    VerdictGiven,
+    Ablation, AgentKind, Check, Evidence, GistKind, GistProposed, Grade, Method, Purpose, Ruling,
+    SummaryChecked, VerdictGiven,
 };
 use crate::ids::{Digest, FactId, Fence, Job, Seq, Subject, UnitId};
 use crate::prompt;
@@ -55,7 +55,9 @@ impl Builder<'_> {
         let mut summary = String::new();
         let mut evidence = Vec::new();
         for bullet in reply.bullets.iter().take(usize::try_from(limits.bullets_max).unwrap_or(usize::MAX)) {
-            if let Some((from, to)) = find_reference(&text, &bullet.head, &bullet.tail, limits.reference_words_min) {
+            if let Some((from, to)) =
+                find_reference(&text, &bullet.head, &bullet.tail, limits.reference_words_min)
+            {
                 let (from, to) = (start + from as u64, start + to as u64);
                 let words = bullet.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 summary.push_str(&format!("- {words} [{unit}:{from}-{to}]\n"));
@@ -70,12 +72,23 @@ impl Builder<'_> {
             self.emit(SummaryChecked { unit, summary, bullets, dropped })?;
         }
         let mut findings = check(reply.gist.trim(), &[&text], limits.gist_tokens_max);
-        findings.insert(0, match kept {
-            0 => failed(Check::Spans, format!("none of {given} bullets has its head and tail, verbatim and in that order, in {unit}")),
-            _ => passed(Check::Spans),
-        });
+        findings.insert(
+            0,
+            match kept {
+                0 => failed(
+                    Check::Spans,
+                    format!(
+                        "none of {given} bullets has its head and tail, verbatim and in that order, in {unit}"
+                    ),
+                ),
+                _ => passed(Check::Spans),
+            },
+        );
         let gist = reply.gist.trim().to_string();
-        self.propose(fence, Candidate { subject: Subject::Unit(unit), kind: GistKind::Reading, gist, evidence, findings })
+        self.propose(
+            fence,
+            Candidate { subject: Subject::Unit(unit), kind: GistKind::Reading, gist, evidence, findings },
+        )
     }
 
     /// A task was worked out: its quotes must stand in their units, its cites in the context that was read.
@@ -107,7 +120,8 @@ impl Builder<'_> {
         if evidence.is_empty() && cites.is_empty() && bad_span.is_none() {
             bad_span = Some(String::from("neither a quote nor a fact is cited"));
         }
-        let mut findings = alloc::vec![bad_span.map_or_else(|| passed(Check::Spans), |bad| failed(Check::Spans, bad))];
+        let mut findings =
+            alloc::vec![bad_span.map_or_else(|| passed(Check::Spans), |bad| failed(Check::Spans, bad))];
         findings.push(bad_cite.map_or_else(|| passed(Check::Cites), |bad| failed(Check::Cites, bad)));
         findings.extend(self.check_gist(&gist, &evidence, &cites)?);
         let subject = Subject::Task(task);
@@ -122,15 +136,22 @@ impl Builder<'_> {
         };
         let text = prompt::unit_text(&self.run, &self.kept, found.id)?;
         Ok(match find_quote(&text, quote) {
-            Some((from, to)) => {
-                Ok(Evidence { unit: found.id, start: found.start + from as u64, end: found.start + to as u64 })
-            }
+            Some((from, to)) => Ok(Evidence {
+                unit: found.id,
+                start: found.start + from as u64,
+                end: found.start + to as u64,
+            }),
             None => Err(format!("the quote {:?} is not in {}", shorten(quote), found.id)),
         })
     }
 
     /// The checks of a gist's own words against its evidence and the facts it cites.
-    fn check_gist(&self, gist: &str, evidence: &[Evidence], cites: &[FactId]) -> Result<Vec<Finding>, Refusal> {
+    fn check_gist(
+        &self,
+        gist: &str,
+        evidence: &[Evidence],
+        cites: &[FactId],
+    ) -> Result<Vec<Finding>, Refusal> {
         let mut texts: Vec<Arc<str>> = self.cited_texts(cites)?;
         for span in evidence {
             texts.push(prompt::span_text(&self.run, &self.kept, span)?.into());

@@ -12,8 +12,8 @@ use super::builder::Builder;
 use crate::apply::calls::purpose_of;
 use crate::command::{CallDone, CallLost};
 use crate::event::{
-    AnswerGiven, AnswerKind, CallFailed, CallFault, CallFinished, DraftSubmitted, Late, Level, Outcome, PauseCause,
-    Purpose, ResultRefused, RunEnded, Unfolded,
+    AnswerGiven, AnswerKind, CallFailed, CallFault, CallFinished, DraftSubmitted, Late, Level, Outcome,
+    PauseCause, Purpose, ResultRefused, RunEnded, Unfolded,
 };
 use crate::ids::{CallId, Digest, FactId, Fence, Job, Label};
 use crate::prompt;
@@ -67,7 +67,13 @@ impl Builder<'_> {
     }
 
     /// The reply cannot be used: the same claim asks once more, as often as the run allows; then the attempt failed.
-    fn ask_again(&mut self, fence: Fence, claim: &Claim, prior: Digest, problem: &str) -> Result<(), Refusal> {
+    fn ask_again(
+        &mut self,
+        fence: Fence,
+        claim: &Claim,
+        prior: Digest,
+        problem: &str,
+    ) -> Result<(), Refusal> {
         let problem = self.keep(problem);
         if u64::from(claim.asks) < self.run.limits().asks_max {
             return self.call_again(fence, claim, Some((prior, problem)));
@@ -76,10 +82,21 @@ impl Builder<'_> {
     }
 
     /// The model wants to read behind labels before it answers.
-    fn read_behind(&mut self, fence: Fence, claim: &Claim, prior: Digest, wanted: &[String]) -> Result<(), Refusal> {
+    fn read_behind(
+        &mut self,
+        fence: Fence,
+        claim: &Claim,
+        prior: Digest,
+        wanted: &[String],
+    ) -> Result<(), Refusal> {
         let limits = self.run.limits();
         if u64::from(claim.unfolds) >= limits.unfold_rounds_max {
-            return self.ask_again(fence, claim, prior, "no more labels can be read behind; give the finding now");
+            return self.ask_again(
+                fence,
+                claim,
+                prior,
+                "no more labels can be read behind; give the finding now",
+            );
         }
         let mut labels: Vec<Label> = Vec::new();
         for word in wanted.iter().take(usize::try_from(limits.unfold_labels_max).unwrap_or(usize::MAX)) {
@@ -222,7 +239,8 @@ impl Builder<'_> {
 
     /// Ends the run: nothing is held and no call open any more, and what is left is said.
     pub(super) fn end(&mut self, outcome: Outcome, reason: Option<Digest>) -> Result<(), Refusal> {
-        let held: Vec<(Fence, Job)> = self.run.jobs().claims().map(|(fence, claim)| (*fence, claim.job)).collect();
+        let held: Vec<(Fence, Job)> =
+            self.run.jobs().claims().map(|(fence, claim)| (*fence, claim.job)).collect();
         for (fence, job) in held {
             self.emit(crate::event::ClaimReleased { job, fence })?;
         }
@@ -243,7 +261,9 @@ impl Builder<'_> {
                 }
                 Some(fact) if !cites.contains(&fact.label) => cites.push(fact.label),
                 Some(_) => {}
-                None => bad = bad.or_else(|| Some(format!("{word:?} is cited but is no fact in the context"))),
+                None => {
+                    bad = bad.or_else(|| Some(format!("{word:?} is cited but is no fact in the context")))
+                }
             }
         }
         (cites, bad)

@@ -72,10 +72,10 @@ impl Builder<'_> {
             labels.insert(*place, task);
             added.push(task);
         }
-        match job {
-            Job::Expand(round) => self.emit(Expanded { round, fence: Some(fence), tasks: added }),
-            _ => Ok(()),
+        if let Job::Expand(round) = job {
+            self.emit(Expanded { round, fence: Some(fence), tasks: added })?;
         }
+        Ok(())
     }
 }
 
@@ -122,7 +122,11 @@ fn needs_of(run: &Run, planned: usize, place: usize, task: &PlannedTask) -> Resu
     }
     let needs_max = run.limits().needs_max;
     if needs.len() as u64 > needs_max {
-        return Err(format!("task {} has {} needs, more than needs_max = {needs_max}", place + 1, needs.len()));
+        return Err(format!(
+            "task {} has {} needs, more than needs_max = {needs_max}",
+            place + 1,
+            needs.len()
+        ));
     }
     Ok(needs)
 }

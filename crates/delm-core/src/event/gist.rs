@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
 
-use super::words::{GistKind, Ruling, Method, Grade, Check, Late};
+use super::words::{Check, GistKind, Grade, Late, Method, Ruling};
 use crate::ids::{AgentId, Digest, FactId, Fence, Job, Seq, Subject, UnitId};
 
 /// Reasoning produced a draft: one canonical JSON document.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
 
-use super::words::{PauseCause, Outcome, AgentKind, Extractor, AnswerKind, Ablation};
+use super::words::{Ablation, AgentKind, AnswerKind, Extractor, Outcome, PauseCause};
 use crate::ids::{AgentId, Digest, FactId, Fence, MicroUsd, Seq, SourceId, Subject, UnitId};
 use crate::limits::Limits;
 

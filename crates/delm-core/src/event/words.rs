@@ -36,162 +36,162 @@ macro_rules! vocabulary {
 }
 
 vocabulary!(/// Why a run paused, or why it stops claiming.
-    PauseCause {
-        /// Money or tokens are spent.
-        Budget = "budget",
-        /// The running time is up.
-        Deadline = "deadline",
-        /// Somebody pressed Ctrl-C.
-        Interrupt = "interrupt",
-        /// A provider failed after retries.
-        Provider = "provider",
-    });
+PauseCause {
+    /// Money or tokens are spent.
+    Budget = "budget",
+    /// The running time is up.
+    Deadline = "deadline",
+    /// Somebody pressed Ctrl-C.
+    Interrupt = "interrupt",
+    /// A provider failed after retries.
+    Provider = "provider",
+});
 vocabulary!(/// How a run ended.
-    Outcome {
-        /// With an answer.
-        Answered = "answered",
-        /// The finalizer had none to give.
-        Unanswered = "unanswered",
-        /// No plan could be made.
-        Failed = "failed",
-        /// Somebody cancelled it.
-        Cancelled = "cancelled",
-    });
+Outcome {
+    /// With an answer.
+    Answered = "answered",
+    /// The finalizer had none to give.
+    Unanswered = "unanswered",
+    /// No plan could be made.
+    Failed = "failed",
+    /// Somebody cancelled it.
+    Cancelled = "cancelled",
+});
 vocabulary!(/// What a worker is.
-    AgentKind {
-        /// The extractive reader.
-        Builtin = "builtin",
-        /// A language model.
-        Model = "model",
-        /// A program that speaks for itself.
-        Program = "program",
-    });
+AgentKind {
+    /// The extractive reader.
+    Builtin = "builtin",
+    /// A language model.
+    Model = "model",
+    /// A program that speaks for itself.
+    Program = "program",
+});
 vocabulary!(/// What a model is asked for.
-    Purpose {
-        /// The first tasks.
-        Plan = "plan",
-        /// Summary and gist of a unit.
-        Read = "read",
-        /// A finding for a task.
-        Reason = "reason",
-        /// A verdict.
-        Review = "review",
-        /// More tasks, or none.
-        Expand = "expand",
-        /// The answer.
-        Finalize = "finalize",
-    });
+Purpose {
+    /// The first tasks.
+    Plan = "plan",
+    /// Summary and gist of a unit.
+    Read = "read",
+    /// A finding for a task.
+    Reason = "reason",
+    /// A verdict.
+    Review = "review",
+    /// More tasks, or none.
+    Expand = "expand",
+    /// The answer.
+    Finalize = "finalize",
+});
 vocabulary!(/// How far behind a label one reads.
-    Level {
-        /// The reference-grounded bullets, or the draft behind a finding.
-        Summary = "summary",
-        /// The source's own words, with neighbouring units.
-        Raw = "raw",
-    });
+Level {
+    /// The reference-grounded bullets, or the draft behind a finding.
+    Summary = "summary",
+    /// The source's own words, with neighbouring units.
+    Raw = "raw",
+});
 vocabulary!(/// How the text of a document was got.
-    Extractor {
-        /// The bytes are the text.
-        Text = "text",
-        /// Markdown, taken as it stands.
-        Markdown = "markdown",
-    });
+Extractor {
+    /// The bytes are the text.
+    Text = "text",
+    /// Markdown, taken as it stands.
+    Markdown = "markdown",
+});
 vocabulary!(/// What a gist says.
-    GistKind {
-        /// Something found.
-        Finding = "finding",
-        /// What a unit holds.
-        Reading = "reading",
-        /// A task was given up.
-        Failure = "failure",
-    });
+GistKind {
+    /// Something found.
+    Finding = "finding",
+    /// What a unit holds.
+    Reading = "reading",
+    /// A task was given up.
+    Failure = "failure",
+});
 vocabulary!(/// What a verdict says.
-    Ruling {
-        /// Admit it.
-        Approve = "approve",
-        /// A rejection that asks for other words.
-        Rewrite = "rewrite",
-        /// It does not hold.
-        Reject = "reject",
-    });
+Ruling {
+    /// Admit it.
+    Approve = "approve",
+    /// A rejection that asks for other words.
+    Rewrite = "rewrite",
+    /// It does not hold.
+    Reject = "reject",
+});
 vocabulary!(/// Who or what judged.
-    Method {
-        /// The core's own checks of spans, numbers, negations and names.
-        Mechanical = "mechanical",
-        /// A model, after the mechanical checks.
-        Judge = "judge",
-        /// A program, after the mechanical checks.
-        Program = "program",
-        /// The law itself: attempts were exhausted.
-        Log = "log",
-        /// Verification was switched off for this run.
-        Ablated = "ablated",
-    });
+Method {
+    /// The core's own checks of spans, numbers, negations and names.
+    Mechanical = "mechanical",
+    /// A model, after the mechanical checks.
+    Judge = "judge",
+    /// A program, after the mechanical checks.
+    Program = "program",
+    /// The law itself: attempts were exhausted.
+    Log = "log",
+    /// Verification was switched off for this run.
+    Ablated = "ablated",
+});
 vocabulary!(/// What stood behind an admission.
-    Grade {
-        /// Another model judged it.
-        Judged = "judged",
-        /// The author's own model, called by another agent, judged it.
-        JudgedSameModel = "judged-same-model",
-        /// The author's principal judged it.
-        SelfReview = "self",
-        /// Only the mechanical checks.
-        Mechanical = "mechanical",
-        /// Nothing.
-        None = "none",
-    });
+Grade {
+    /// Another model judged it.
+    Judged = "judged",
+    /// The author's own model, called by another agent, judged it.
+    JudgedSameModel = "judged-same-model",
+    /// The author's principal judged it.
+    SelfReview = "self",
+    /// Only the mechanical checks.
+    Mechanical = "mechanical",
+    /// Nothing.
+    None = "none",
+});
 vocabulary!(/// One check of a gist.
-    Check {
-        /// Every cited span exists verbatim in its unit.
-        Spans = "spans",
-        /// Every number of the gist is in its evidence.
-        Numbers = "numbers",
-        /// The gist negates only where its evidence does.
-        Negations = "negations",
-        /// Every name of the gist is in its evidence.
-        Names = "names",
-        /// The gist is not empty and within its length.
-        Length = "length",
-        /// Every cited fact was in the context that was read.
-        Cites = "cites",
-        /// A model's or program's judgement.
-        Judge = "judge",
-    });
+Check {
+    /// Every cited span exists verbatim in its unit.
+    Spans = "spans",
+    /// Every number of the gist is in its evidence.
+    Numbers = "numbers",
+    /// The gist negates only where its evidence does.
+    Negations = "negations",
+    /// Every name of the gist is in its evidence.
+    Names = "names",
+    /// The gist is not empty and within its length.
+    Length = "length",
+    /// Every cited fact was in the context that was read.
+    Cites = "cites",
+    /// A model's or program's judgement.
+    Judge = "judge",
+});
 vocabulary!(/// Why the queue drained.
-    DrainCause {
-        /// Every task is done or abandoned.
-        Empty = "empty",
-        /// Tasks are left that nobody may take.
-        Stuck = "stuck",
-    });
+DrainCause {
+    /// Every task is done or abandoned.
+    Empty = "empty",
+    /// Tasks are left that nobody may take.
+    Stuck = "stuck",
+});
 vocabulary!(/// What kind of answer was given.
-    AnswerKind {
-        /// A text that a model wrote.
-        Text = "text",
-        /// Verbatim sentences.
-        Quotes = "quotes",
-    });
+AnswerKind {
+    /// A text that a model wrote.
+    Text = "text",
+    /// Verbatim sentences.
+    Quotes = "quotes",
+});
 vocabulary!(/// Something switched off to see what it is worth.
-    Ablation {
-        /// No verification before admission.
-        Verdicts = "verdicts",
-        /// Agents do not see each other's facts.
-        Sharing = "sharing",
-        /// No summaries between gist and source.
-        Hierarchy = "hierarchy",
-    });
+Ablation {
+    /// No verification before admission.
+    Verdicts = "verdicts",
+    /// Agents do not see each other's facts.
+    Sharing = "sharing",
+    /// No summaries between gist and source.
+    Hierarchy = "hierarchy",
+});
 vocabulary!(/// Why a call brought no usable reply.
-    CallFault {
-        /// The provider was down, slow, out of quota or refused the key, after retries.
-        Provider = "provider",
-        /// The provider said that this one request cannot be answered.
-        Request = "request",
-        /// The process that made the call died or let it go.
-        Lost = "lost",
-    });
+CallFault {
+    /// The provider was down, slow, out of quota or refused the key, after retries.
+    Provider = "provider",
+    /// The provider said that this one request cannot be answered.
+    Request = "request",
+    /// The process that made the call died or let it go.
+    Lost = "lost",
+});
 vocabulary!(/// Why a result was not used.
-    Late {
-        /// Its claim had expired or was released.
-        Stale = "stale",
-        /// The run had ended or was stopping.
-        Closed = "closed",
-    });
+Late {
+    /// Its claim had expired or was released.
+    Stale = "stale",
+    /// The run had ended or was stopping.
+    Closed = "closed",
+});

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
 
-use super::words::{Purpose, Level, DrainCause, CallFault};
+use super::words::{CallFault, DrainCause, Level, Purpose};
 use crate::ids::{AgentId, CallId, Digest, Fence, Job, Label, MicroUsd, Millis, TaskId};
 
 /// A subtask entered the queue.

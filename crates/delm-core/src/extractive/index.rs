@@ -173,8 +173,14 @@ impl Posting {
 /// The stems of the words that say something.
 pub(super) fn terms_of(text: &str) -> impl Iterator<Item = String> {
     words(text).filter_map(|word| {
-        let normal = word.normalized();
-        (!is_function_word(&normal)).then(|| String::from(stem(&normal)))
+        let mut normal = word.normalized();
+        let kept = stem(&normal).len();
+        if is_function_word(&normal) {
+            return None;
+        }
+        // A stem is a prefix of its word.
+        normal.truncate(kept);
+        Some(normal)
     })
 }
 

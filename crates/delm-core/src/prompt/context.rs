@@ -48,10 +48,10 @@ pub(super) fn notes(
     preamble: &Digest,
     length: usize,
 ) -> Result<Rendered, RenderError> {
-    if let Some(cached) = run.memo.cached.as_ref().filter(|cached| cached.notes.len() >= length) {
-        if run.preamble() == Some(*preamble) {
-            return Ok((cached.preamble.clone(), cached.notes.clone()));
-        }
+    if let Some(cached) = run.memo.cached.as_ref().filter(|cached| cached.notes.len() >= length)
+        && run.preamble() == Some(*preamble)
+    {
+        return Ok((cached.preamble.clone(), cached.notes.clone()));
     }
     if length > run.notes().len() {
         return Err(RenderError::Unknown { what: format!("a context of {length} notes") });
@@ -90,7 +90,12 @@ pub fn warm(run: &mut Run, blobs: &dyn Blobs) {
         None => {
             let Ok(text) = text(blobs, &preamble, "the preamble") else { return };
             let hasher = prefix_hasher(&text);
-            Arc::new(Cached { preamble: text, notes: Notes::new_sync(), ends: VectorSync::new_sync(), hasher })
+            Arc::new(Cached {
+                preamble: text,
+                notes: Notes::new_sync(),
+                ends: VectorSync::new_sync(),
+                hasher,
+            })
         }
     };
     if cached.notes.len() < run.notes().len() {

@@ -3,21 +3,21 @@
 //! Refuses to invent: a blob that is unknown or redacted is an error, never an empty text. Document text goes through
 //! once: what looks like a placeholder inside it stays as it is.
 
-mod context;
 mod ask;
+mod context;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-pub(crate) use context::context_bytes;
 pub(crate) use ask::{source_name, span_text, unit_text};
+pub(crate) use context::context_bytes;
 pub use context::warm;
 
+use crate::apply::calls::purpose_of;
 use crate::entry::Blobs;
 use crate::event::{ModelChoice, Purpose, Recipe, Template};
 use crate::ids::{Digest, Job};
-use crate::apply::calls::purpose_of;
 use crate::reply;
 use crate::request::{Notes, Request};
 use crate::run::Run;
@@ -38,8 +38,23 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 
 /// What a template may ask for between double braces.
 pub const PLACEHOLDERS: &[&str] = &[
-    "bullets_max", "cause", "cited", "evidence", "feedback", "gist", "gist_tokens_max", "label", "question",
-    "reference_words_min", "source", "sources", "task", "tasks", "text", "unfold_labels_max", "unfolded",
+    "bullets_max",
+    "cause",
+    "cited",
+    "evidence",
+    "feedback",
+    "gist",
+    "gist_tokens_max",
+    "label",
+    "question",
+    "reference_words_min",
+    "source",
+    "sources",
+    "task",
+    "tasks",
+    "text",
+    "unfold_labels_max",
+    "unfolded",
 ];
 
 /// Why a request cannot be rendered.
@@ -138,10 +153,14 @@ pub fn render(run: &Run, blobs: &dyn Blobs, recipe: &Recipe) -> Result<Request, 
     let ask = ask::ask(run, blobs, recipe)?;
     let again = match (&recipe.prior, &recipe.problem) {
         (Some(prior), Some(problem)) => {
-            let bytes = blobs.blob(prior).ok_or(RenderError::Missing { what: "the reply before", hash: *prior })?;
+            let bytes =
+                blobs.blob(prior).ok_or(RenderError::Missing { what: "the reply before", hash: *prior })?;
             let reply = String::from_utf8_lossy(&bytes).into_owned();
             let problem = text(blobs, problem, "what was wrong with it")?;
-            Some((reply, alloc::format!("{problem}\n\nReply again, with one JSON object of the shape described.")))
+            Some((
+                reply,
+                alloc::format!("{problem}\n\nReply again, with one JSON object of the shape described."),
+            ))
         }
         _ => None,
     };
@@ -213,7 +232,8 @@ mod tests {
 
     #[test]
     fn text_that_is_put_in_is_not_a_template() {
-        let values = [("text", String::from("{{gist}}")), ("gist", String::from("PASS"))].into_iter().collect();
+        let values =
+            [("text", String::from("{{gist}}")), ("gist", String::from("PASS"))].into_iter().collect();
         assert_eq!(fill("a {{text}} b {{", &values).unwrap(), "a {{gist}} b {{");
     }
 }

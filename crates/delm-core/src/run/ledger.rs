@@ -89,7 +89,8 @@ impl Ledger {
 
     pub(crate) fn start(&mut self, call: OpenCall) {
         self.calls += 1;
-        self.reserved_microusd = self.reserved_microusd.saturating_add(call.started.reserved_microusd.unwrap_or(0));
+        self.reserved_microusd =
+            self.reserved_microusd.saturating_add(call.started.reserved_microusd.unwrap_or(0));
         self.reserved_tokens = self.reserved_tokens.saturating_add(call.started.reserved_tokens);
         self.open.insert_mut(call.started.call, call);
     }
@@ -133,7 +134,8 @@ impl Ledger {
     fn close(&mut self, call: CallId) -> Option<OpenCall> {
         let open = self.open.get(&call).cloned()?;
         self.open.remove_mut(&call);
-        self.reserved_microusd = self.reserved_microusd.saturating_sub(open.started.reserved_microusd.unwrap_or(0));
+        self.reserved_microusd =
+            self.reserved_microusd.saturating_sub(open.started.reserved_microusd.unwrap_or(0));
         self.reserved_tokens = self.reserved_tokens.saturating_sub(open.started.reserved_tokens);
         Some(open)
     }

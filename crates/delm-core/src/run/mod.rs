@@ -21,7 +21,9 @@ pub use people::{Agent, Agents};
 
 use crate::entry::Head;
 use crate::event::{Ablation, AnswerGiven, GistKind, Outcome, PauseCause, RunEnded, RunStarted, SourceAdded};
-use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Millis, Seq, SourceId, Subject, TaskId, UnitId};
+use crate::ids::{
+    AgentId, CallId, Digest, FactId, Fence, Job, Millis, Seq, SourceId, Subject, TaskId, UnitId,
+};
 use crate::limits::Limits;
 use crate::tree::Tree;
 use memo::Memo;
@@ -353,7 +355,12 @@ impl Run {
     /// Tasks and readings neither done nor abandoned.
     #[must_use]
     pub fn open_subjects(&self) -> Vec<Subject> {
-        self.jobs.states.iter().filter(|(_, state)| !state.status.is_settled()).filter_map(|(job, _)| job.subject()).collect()
+        self.jobs
+            .states
+            .iter()
+            .filter(|(_, state)| !state.status.is_settled())
+            .filter_map(|(job, _)| job.subject())
+            .collect()
     }
     /// What should happen next, derived from state and never queued: jobs that are ready, in the order they become so.
     pub fn work(&self) -> impl Iterator<Item = Job> + '_ {

@@ -41,10 +41,9 @@ impl Sent {
     pub(crate) fn keep(&mut self, number: u64, command: Digest, reply: Reply, kept_max: u64) {
         self.last = Some(number);
         self.kept.insert_mut(number, (command, reply));
-        if self.kept.size() as u64 > kept_max {
-            if let Some(oldest) = self.kept.first().map(|(number, _)| *number) {
-                self.kept.remove_mut(&oldest);
-            }
+        let oldest = self.kept.first().map(|(number, _)| *number);
+        if let Some(oldest) = oldest.filter(|_| self.kept.size() as u64 > kept_max) {
+            self.kept.remove_mut(&oldest);
         }
     }
 }
@@ -92,7 +91,11 @@ pub struct Agents {
 
 impl Default for Agents {
     fn default() -> Self {
-        Self { list: VectorSync::new_sync(), principals: RedBlackTreeMapSync::new_sync(), engine: Sent::default() }
+        Self {
+            list: VectorSync::new_sync(),
+            principals: RedBlackTreeMapSync::new_sync(),
+            engine: Sent::default(),
+        }
     }
 }
 
@@ -157,7 +160,14 @@ impl Agents {
         self.list.set_mut(id.index(), Arc::new(agent));
     }
 
-    pub(crate) fn keep(&mut self, sender: Option<AgentId>, number: u64, command: Digest, reply: Reply, max: u64) {
+    pub(crate) fn keep(
+        &mut self,
+        sender: Option<AgentId>,
+        number: u64,
+        command: Digest,
+        reply: Reply,
+        max: u64,
+    ) {
         match sender {
             None => self.engine.keep(number, command, reply, max),
             Some(id) => self.change(id, |agent| agent.sent.keep(number, command, reply, max)),
