@@ -168,7 +168,14 @@ impl Driver {
             }
         }
         let (run, blobs) = (self.run, self.blobs.clone());
-        let task = Task { driver: self, committer, publish, answers: BTreeMap::new(), batches: 0, committing: Vec::new() };
+        let task = Task {
+            driver: self,
+            committer,
+            publish,
+            answers: BTreeMap::new(),
+            batches: 0,
+            committing: Vec::new(),
+        };
         let done = tokio::spawn(task.drive(inbox, outcomes, agents));
         Ok(Running { run, published, control, blobs, done })
     }

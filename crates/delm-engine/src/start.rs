@@ -125,7 +125,11 @@ fn begin(
     }
     let published = dispatcher.published();
     let builtin = Purpose::ALL.iter().any(|purpose| is_builtin(published, *purpose));
-    let corpus = if builtin { Corpus::build(published, &*cache).map_err(StartError::Corpus)? } else { Corpus::default() };
+    let corpus = if builtin {
+        Corpus::build(published, &*cache).map_err(StartError::Corpus)?
+    } else {
+        Corpus::default()
+    };
     let driver =
         Driver { log, clock, run, term, dispatcher, blobs: cache, corpus: Arc::new(corpus), workers };
     Ok(driver.spawn()?)

@@ -75,7 +75,8 @@ fn begin(model: &str, agents: u32, limits: Limits) -> (StartRun, Vec<Blob>) {
         extractor: Extractor::Text,
         text: keep(DOCUMENT),
     };
-    let spec = AgentSpec { kind: AgentKind::Model, principal: String::new(), model: model.into(), program: None };
+    let spec =
+        AgentSpec { kind: AgentKind::Model, principal: String::new(), model: model.into(), program: None };
     let agents = (0..agents).map(|_| spec.clone()).collect();
     (StartRun { run, sources: vec![source], skipped: Vec::new(), agents }, blobs)
 }
@@ -111,7 +112,8 @@ async fn any_number_of_agents_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_down_pauses_the_run_and_resume_ends_it() {
-    let down = format!(r#"{{"purpose":"finalize","error":{{"fault":"provider","message":"no route"}}}},{GOOD}"#);
+    let down =
+        format!(r#"{{"purpose":"finalize","error":{{"fault":"provider","message":"no route"}}}},{GOOD}"#);
     let (log, id, last) = run(&down, 4, Limits::default()).await;
     assert_eq!(last.phase(), Phase::Paused(PauseCause::Provider));
     let file = script(GOOD);
