@@ -2,8 +2,6 @@
 //!
 //! Refuses to depend on the user: what only an unprivileged user can see is not tested here.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
-
 mod kit;
 
 use std::fs;

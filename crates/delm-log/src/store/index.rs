@@ -14,8 +14,8 @@ use crate::journal::files::io_error;
 use crate::store::quiet::fenced;
 use crate::store::rows::{APPLIED_KEY, Applied};
 
-/// Rows are given to sled once they have this many bytes. Measured: one sled batch a commit of two entries costs
-/// about twice the CPU of one a hundred entries.
+/// Rows are given to sled once they have this many bytes. Measured with commits of two entries, CPU an entry with the
+/// sync: 375 us with a sled batch a commit, 235 us at 64 KiB, 205 us here, 210 us at 4 MiB.
 const PENDING_BYTES_MAX: usize = 512 << 10;
 
 /// What went wrong with the index. Never the end: the journal has everything.
