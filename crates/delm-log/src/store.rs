@@ -191,7 +191,10 @@ impl Store {
         }
         let anchored = writer.journal.close();
         let closed = self.index.close().map_err(|trouble| self.index_error(trouble));
-        let marked = closed.and_then(|()| boot::mark_clean(&open::boot_mark(&self.home)));
+        let marked = closed.and_then(|()| {
+            // An index in memory says nothing about the one on disk.
+            if self.index.is_in_memory() { Ok(()) } else { boot::mark_clean(&open::boot_mark(&self.home)) }
+        });
         self.home.forget_owner();
         anchored.and(marked)
     }

@@ -11,6 +11,9 @@ use crate::error::LogError;
 use crate::journal::files::{io_error, sync_dir};
 
 const CLEAN: &str = "clean";
+const UNSURE: &str = "unsure";
+/// Every mark has this many bytes, so that a full disk can take another.
+const MARK_BYTES: usize = 40;
 
 /// The mark left by the last owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,8 @@ fn boot_id() -> Option<String> {
 /// Reads the mark.
 pub(crate) fn last_owner(mark: &Path) -> LastOwner {
     match fs::read_to_string(mark) {
-        Ok(text) if text == CLEAN => LastOwner::Closed,
-        Ok(text) if boot_id().is_some_and(|id| id == text) => LastOwner::Killed,
+        Ok(text) if text.trim() == CLEAN => LastOwner::Closed,
+        Ok(text) if boot_id().is_some_and(|id| id == text.trim()) => LastOwner::Killed,
         _ => LastOwner::Unknown,
     }
 }
@@ -49,9 +52,15 @@ pub(crate) fn mark_clean(mark: &Path) -> Result<(), LogError> {
     write(mark, CLEAN)
 }
 
+/// Says that the index on disk may be anything: the disk was full when it was to be written.
+pub(crate) fn mark_unsure(mark: &Path) -> Result<(), LogError> {
+    write(mark, UNSURE)
+}
+
 fn write(mark: &Path, text: &str) -> Result<(), LogError> {
-    let written = fs::File::create(mark).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
+    let open = fs::OpenOptions::new().write(true).create(true).truncate(false).open(mark);
+    let written = open.and_then(|mut file| {
+        write!(file, "{text:<MARK_BYTES$}")?;
         file.sync_all()
     });
     written.map_err(|error| io_error("write", mark, error))?;

@@ -5,18 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::error::{Corruption, LogError};
 use crate::journal::files::io_error;
-use crate::store::quiet::fenced;
+use crate::store::quiet::{Failure, fenced};
 use crate::store::rows::{APPLIED_KEY, Applied};
 
 /// Rows are given to sled once they have this many bytes. Measured with commits of two entries, CPU an entry with the
 /// sync: 375 us with a sled batch a commit, 235 us at 64 KiB, 205 us here, 210 us at 4 MiB.
 const PENDING_BYTES_MAX: usize = 512 << 10;
+
+/// The generation of an index that has no files. Those with files count from one.
+const IN_MEMORY: u32 = 0;
 
 /// What went wrong with the index. Never the end: the journal has everything.
 #[derive(Debug)]
@@ -63,11 +67,11 @@ impl Drop for Tree {
         let db = self.db.take();
         if self.broken {
             std::mem::forget(db);
-        } else if let Err(why) = fenced(|| {
+        } else if let Err(failure) = fenced(|| {
             drop(db);
             Ok(())
         }) {
-            tracing::warn!("closing the index: {why}");
+            tracing::warn!("closing the index: {}", failure.why);
         }
     }
 }
@@ -87,25 +91,38 @@ impl Index {
     /// Opens the newest generation below `root`, or begins the first.
     pub(crate) fn open(root: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
         let newest = generations(root)?.into_iter().next_back().unwrap_or(1);
-        Self::generation(root, cache_bytes, newest)
+        let db = open_tree(Some(&root.join(newest.to_string())), cache_bytes)?;
+        Ok(Self::holding(root, cache_bytes, newest, db))
     }
 
-    /// Leaves every generation behind and begins an empty one.
+    /// Removes every generation, which may make the space it takes, and begins an empty one.
     pub(crate) fn begin_anew(root: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
-        let next = generations(root)?.into_iter().next_back().unwrap_or(0).saturating_add(1);
-        Self::generation(root, cache_bytes, next)
+        let mut next = 1;
+        for generation in generations(root)? {
+            next = generation.saturating_add(1);
+            remove_generation(root, generation)?;
+        }
+        let db = open_tree(Some(&root.join(next.to_string())), cache_bytes)?;
+        Ok(Self::holding(root, cache_bytes, next, db))
     }
 
-    fn generation(root: &Path, cache_bytes: u64, generation: u32) -> Result<Self, Trouble> {
-        let db = open_tree(&root.join(generation.to_string()), cache_bytes)?;
-        let tree = Arc::new(Tree { db: Some(db), broken: false });
-        Ok(Self {
+    /// Begins an empty index in memory (sled puts it below `/dev/shm` on Linux), for reading from a full disk.
+    pub(crate) fn begin_in_memory(root: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        Ok(Self::holding(root, cache_bytes, IN_MEMORY, open_tree(None, cache_bytes)?))
+    }
+
+    fn holding(root: &Path, cache_bytes: u64, generation: u32, db: sled::Db) -> Self {
+        Self {
             root: root.to_path_buf(),
             cache_bytes,
-            tree: RwLock::new((generation, tree)),
+            tree: RwLock::new((generation, Arc::new(Tree { db: Some(db), broken: false }))),
             pending: RwLock::default(),
             moving: Mutex::default(),
-        })
+        }
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.current() == IN_MEMORY
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -119,8 +136,14 @@ impl Index {
 
     /// Replaces a broken index by an empty one; what is in it must be filled from the journal.
     pub(crate) fn replace(&self) -> Result<(), Trouble> {
-        let generation = self.current().saturating_add(1);
-        let db = open_tree(&self.root.join(generation.to_string()), self.cache_bytes)?;
+        let (generation, path) = match self.current() {
+            IN_MEMORY => (IN_MEMORY, None),
+            current => {
+                let next = current.saturating_add(1);
+                (next, Some(self.root.join(next.to_string())))
+            }
+        };
+        let db = open_tree(path.as_deref(), self.cache_bytes)?;
         let fresh = Arc::new(Tree { db: Some(db), broken: false });
         // In the order in which `range` takes the two.
         let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
@@ -139,8 +162,7 @@ impl Index {
         let current = self.current();
         for generation in generations(&self.root)? {
             if generation < current {
-                let path = self.root.join(generation.to_string());
-                fs::remove_dir_all(&path).map_err(|error| io_error("remove", &path, error))?;
+                remove_generation(&self.root, generation)?;
             }
         }
         Ok(())
@@ -149,7 +171,7 @@ impl Index {
     fn with_tree<T>(&self, operation: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, Trouble> {
         let tree = Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner).1);
         let db = tree.db.as_ref().ok_or_else(|| Trouble::Index("the index is closed".into()))?;
-        fenced(|| operation(db)).map_err(Trouble::Index)
+        fenced(|| operation(db)).map_err(|failure| trouble(&self.root, failure))
     }
 
     /// The value of a row.
@@ -270,6 +292,9 @@ impl Index {
 
     /// Settles, closes sled and makes its files durable.
     pub(crate) fn close(&self) -> Result<(), Trouble> {
+        if self.is_in_memory() {
+            return Ok(());
+        }
         self.settle()?;
         self.with_tree(|db| db.flush().map(|_| ()))?;
         let (generation, closed) = {
@@ -292,16 +317,39 @@ fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(end)
 }
 
-fn open_tree(path: &Path, cache_bytes: u64) -> Result<sled::Db, Trouble> {
-    fs::create_dir_all(path).map_err(|error| io_error("create", path, error))?;
+fn open_tree(path: Option<&Path>, cache_bytes: u64) -> Result<sled::Db, Trouble> {
     // Measured in `storage.md`: compression costs 2.3 times the CPU, the other knobs make no difference.
     let config = sled::Config::new()
-        .path(path)
         .mode(sled::Mode::HighThroughput)
         .flush_every_ms(Some(500))
         .cache_capacity(cache_bytes)
         .use_compression(false);
-    fenced(|| config.open()).map_err(Trouble::Index)
+    let config = match path {
+        None => config.temporary(true),
+        Some(path) => {
+            fs::create_dir_all(path).map_err(|error| io_error("create", path, error))?;
+            config.path(path)
+        }
+    };
+    fenced(|| config.open()).map_err(|failure| trouble(path.unwrap_or(Path::new("memory")), failure))
+}
+
+/// A full disk is no reason to make the index anew.
+fn trouble(path: &Path, Failure { why, io }: Failure) -> Trouble {
+    match io {
+        Some(error) if is_full(&error) => Trouble::Log(io_error("write", path, error)),
+        _ => Trouble::Index(why),
+    }
+}
+
+/// Whether the file system has no room.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind())
+}
+
+fn remove_generation(root: &Path, generation: u32) -> Result<(), LogError> {
+    let path = root.join(generation.to_string());
+    fs::remove_dir_all(&path).map_err(|error| io_error("remove", &path, error))
 }
 
 fn generations(root: &Path) -> Result<Vec<u32>, LogError> {

@@ -7,14 +7,14 @@ use std::sync::Mutex;
 
 use crate::error::LogError;
 use crate::journal::Journal;
-use crate::journal::files::Segments;
+use crate::journal::files::{Segments, io_error};
 use crate::journal::layout::End;
 use crate::journal::recover::{Cut, recover};
 use crate::journal::scan::Scan;
 use crate::store::boot::{self, LastOwner};
 use crate::store::error::OpenError;
 use crate::store::home::{Home, Presence, Wait};
-use crate::store::index::{Index, Trouble};
+use crate::store::index::{Index, Trouble, is_full};
 use crate::store::rows::Applied;
 use crate::store::{Counters, Store, Writer, apply, fill};
 
@@ -60,6 +60,8 @@ pub struct OpenReport {
     pub records_replayed: u64,
     /// The index was made anew from the journal: why.
     pub index_rebuilt: Option<String>,
+    /// The disk is full, so the index was made in memory, to read from; commits fail until there is room.
+    pub index_in_memory: bool,
 }
 
 pub(crate) fn boot_mark(home: &Home) -> PathBuf {
@@ -108,7 +110,7 @@ impl Store {
     }
 }
 
-/// Opens the index and brings it up to the journal, or makes it anew.
+/// Opens the index, or makes it anew; on a full disk in memory.
 fn open_index(
     home: &Home,
     cache_bytes: u64,
@@ -116,30 +118,48 @@ fn open_index(
     report: &mut OpenReport,
 ) -> Result<(Index, Applied), LogError> {
     let root = home.index();
-    std::fs::create_dir_all(&root)
-        .map_err(|error| crate::journal::files::io_error("create", &root, error))?;
+    std::fs::create_dir_all(&root).map_err(|error| io_error("create", &root, error))?;
+    let index_error = |trouble| match trouble {
+        Trouble::Log(error) => error,
+        Trouble::Index(why) => LogError::Index { path: root.clone(), why },
+    };
     let mark = boot_mark(home);
-    let last_owner = boot::last_owner(&mark);
-    boot::mark_open(&mark)?;
+    let full = match open_on_disk(&root, &mark, cache_bytes, journal, report).map_err(index_error) {
+        Err(LogError::Io { source, action, path }) if is_full(&source) => {
+            LogError::Io { source, action, path }
+        }
+        opened => return opened,
+    };
+    tracing::warn!("making the index in memory: {full}");
+    boot::mark_unsure(&mark)?;
+    let made = Index::begin_in_memory(&root, cache_bytes)
+        .and_then(|index| Ok((fill(&index, journal.segments(), journal.end())?, index)));
+    let (applied, index) = made.map_err(index_error)?;
+    report.index_in_memory = true;
+    Ok((index, applied))
+}
+
+/// Opens the index and brings it up to the journal, or makes it anew.
+fn open_on_disk(
+    root: &Path,
+    mark: &Path,
+    cache_bytes: u64,
+    journal: &Journal,
+    report: &mut OpenReport,
+) -> Result<(Index, Applied), Trouble> {
+    let last_owner = boot::last_owner(mark);
+    boot::mark_open(mark)?;
     let why = if last_owner == LastOwner::Unknown && journal.end().count > 0 {
-        "the machine may have stopped while it was open".to_owned()
+        "the machine may have stopped, or its disk was full, while it was open".to_owned()
     } else {
-        match try_index(&root, cache_bytes, journal, last_owner, report) {
-            Ok(opened) => return Ok(opened),
-            Err(Trouble::Log(error)) => return Err(error),
+        match try_index(root, cache_bytes, journal, last_owner, report) {
             Err(Trouble::Index(why)) => why,
+            opened => return opened,
         }
     };
     tracing::warn!("making the index anew: {why}");
-    let made = Index::begin_anew(&root, cache_bytes).and_then(|index| {
-        let applied = fill(&index, journal.segments(), journal.end())?;
-        Ok((index, applied))
-    });
-    let (index, applied) = made.map_err(|trouble| match trouble {
-        Trouble::Log(error) => error,
-        Trouble::Index(why) => LogError::Index { path: root.clone(), why },
-    })?;
-    index.forget_earlier()?;
+    let index = Index::begin_anew(root, cache_bytes)?;
+    let applied = fill(&index, journal.segments(), journal.end())?;
     report.records_replayed = 0;
     report.index_rebuilt = Some(why);
     Ok((index, applied))

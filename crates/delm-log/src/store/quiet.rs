@@ -4,6 +4,7 @@
 //! it holds can be made again from the journal. Needs `panic = "unwind"`, the default.
 
 use std::cell::Cell;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
@@ -13,19 +14,30 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
+/// Why sled did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Its words.
+    pub(crate) why: String,
+    /// The operating system's error, if it was that.
+    pub(crate) io: Option<io::Error>,
+}
+
 /// Runs one sled operation; an error or a panic is a sentence.
-pub(crate) fn fenced<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+pub(crate) fn fenced<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
     HOOK.call_once(hush);
     let before = INSIDE.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(operation));
     INSIDE.set(before);
     match outcome {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(format!("sled: {error}")),
+        Ok(Err(sled::Error::Io(error))) => Err(Failure { why: format!("sled: {error}"), io: Some(error) }),
+        Ok(Err(error)) => Err(Failure { why: format!("sled: {error}"), io: None }),
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            Err(format!("sled panicked: {}", text.unwrap_or_else(|| "without a word".into())))
+            let why = format!("sled panicked: {}", text.unwrap_or_else(|| "without a word".into()));
+            Err(Failure { why, io: None })
         }
     }
 }
@@ -52,7 +64,7 @@ mod tests {
     #[test]
     fn a_panic_comes_out_as_an_error() {
         let outcome = fenced(|| -> sled::Result<()> { panic!("page {} is gone", 7) });
-        assert_eq!(outcome, Err("sled panicked: page 7 is gone".into()));
-        assert_eq!(fenced(|| Ok(1)), Ok(1));
+        assert_eq!(outcome.unwrap_err().why, "sled panicked: page 7 is gone");
+        assert_eq!(fenced(|| Ok(1)).unwrap(), 1);
     }
 }
