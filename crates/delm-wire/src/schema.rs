@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::export::{BlobLine, End, EntryLine, Header};
 use crate::view::{
-    AgentView, AgentsTag, Began, CallView, CallsTag, ErrorView, FactView, FactsTag, JobView, List, LogItem,
-    LogTag, LsItem, LsTag, QueueTag, Replayed, RunView, ShowView, Unfolded, Verified,
+    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, ErrorView, FactView, FactsTag, JobView, List,
+    LogItem, LogTag, LsItem, LsTag, QueueTag, Removed, Replayed, RunView, ShowView, Shown, Unfolded,
+    Verified,
 };
 
 macro_rules! schemas {
@@ -42,6 +43,9 @@ schemas! {
     "unfold": Unfolded, "`delm unfold --json`";
     "verify": Verified, "`delm verify --json`";
     "replay": Replayed, "`delm replay --json`";
+    "cat": Shown, "`delm cat --json`";
+    "rm": Removed, "`delm rm --json`";
+    "backup": BackedUp, "`delm backup --json`";
     "error": ErrorView, "what a failure prints on standard error with `--json` or `--jsonl`";
 }
 

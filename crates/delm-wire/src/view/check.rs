@@ -59,15 +59,21 @@ pub struct Replayed {
     pub entries: u64,
     /// Entries decided again.
     pub decisions: u64,
+    /// Events that came out of those decisions again.
+    pub events: u64,
     /// Prompts rebuilt and compared.
     pub prompts: u64,
     /// Mechanical verdicts given again.
     pub verdicts: u64,
+    /// Replies of the built-in reader worked out again.
+    pub replies: u64,
     /// Model calls that the replay made: none, ever.
     pub calls: u64,
     /// What was not looked at, and why: a redacted text, a policy that this binary lacks.
     pub skipped: Vec<String>,
-    /// The first entry that came out otherwise.
+    /// Entries that came out otherwise.
+    pub differences: u64,
+    /// The first of them.
     pub diverged: Option<Diverged>,
 }
 
@@ -76,7 +82,7 @@ pub struct Replayed {
 pub struct Diverged {
     /// Seq of the entry.
     pub seq: u64,
-    /// What differs: `state`, `decision`, `prompt` or `verdict`.
+    /// What differs: `decision`, `prompt`, `verdict`, `blob` or `reply`.
     pub what: String,
     /// What the log holds.
     pub expected: String,

@@ -15,24 +15,26 @@ mod run;
 mod show;
 mod summary;
 mod unfold;
+mod upkeep;
 
 use delm_core::entry::Blobs;
 use delm_core::ids::Digest;
 
 pub use self::agent::{AgentState, AgentView, WorkFold};
 pub use self::call::{CallFold, CallState, CallView, Spent};
-pub use self::check::{Diverged, Replayed, StoreChecked, Verified};
+pub use self::check::{Diverged, ReplayTag, Replayed, StoreChecked, Verified, VerifyTag};
 pub use self::error::{ErrorBody, ErrorView};
 pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
 pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
 pub use self::log::LogItem;
 pub use self::queue::{JobStatus, JobView};
 pub use self::run::{Began, Citation, RunView};
-pub use self::show::ShowView;
+pub use self::show::{LeftOut, ShowView};
 pub use self::summary::{
     Counts, FactCounts, LsItem, ModelView, ModelsView, RunOutcome, SourceCounts, TokenCounts,
 };
-pub use self::unfold::Unfolded;
+pub use self::unfold::{UnfoldTag, Unfolded};
+pub use self::upkeep::{BackedUp, BackupTag, CatTag, Removed, RmTag, Shown};
 
 /// The text behind a hash; none if its bytes are gone. What is no UTF-8 is shown with replacement characters.
 fn text(blobs: &dyn Blobs, hash: &Digest) -> Option<String> {

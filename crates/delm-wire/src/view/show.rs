@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::summary::cause_of;
-use super::{Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
+use super::{Citation, Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
 use crate::data::LimitValues;
 use crate::export::{HeadView, TreeView};
 use crate::name::{Hash, Time, Word};
@@ -18,6 +18,15 @@ use crate::render::Render;
 
 tag!(/// The schema of `delm show`.
     ShowTag = "delm.show/1");
+
+/// A document that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// Its name.
+    pub name: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
 
 /// One run: what it was begun with, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -66,6 +75,8 @@ pub struct ShowView {
     pub ablations: Vec<Word<Ablation>>,
     /// Its documents.
     pub sources: SourceCounts,
+    /// The first of those left out, and why.
+    pub left_out: Vec<LeftOut>,
     /// Slices of them.
     pub units: u64,
     /// Workers that ever joined.
@@ -94,11 +105,16 @@ pub struct ShowView {
     pub answer: Option<String>,
     /// What kind of answer it is.
     pub answer_kind: Option<Word<AnswerKind>>,
+    /// Where it stands in the documents, fact by fact in the answer's order.
+    pub citations: Vec<Citation>,
     /// What happens next: the first jobs that anyone may take.
     pub ready: Vec<Word<Job>>,
     /// Blobs whose bytes are gone.
     pub redacted: u64,
 }
+
+/// Documents left out that are named; `log --kind source_skipped` has them all.
+const LEFT_OUT_SHOWN: usize = 20;
 
 /// Ready jobs that are named; `queue` has them all.
 const READY_SHOWN: usize = 20;
@@ -132,6 +148,7 @@ impl ShowView {
             reading: started.reading,
             ablations: Render::render(&started.ablations),
             sources: SourceCounts::of(run),
+            left_out: left_out(run, blobs),
             units: run.units().len() as u64,
             agents: run.agents().len() as u64,
             claims: run.jobs().claimed() as u64,
@@ -146,8 +163,14 @@ impl ShowView {
             reserved_microusd: run.ledger().reserved_microusd,
             answer: run.answer().and_then(|answer| text(blobs, &answer.answer)),
             answer_kind: run.answer().map(|answer| Word(answer.answer_kind)),
+            citations: Citation::all(run, blobs),
             ready: run.work().take(READY_SHOWN).map(Word).collect(),
             redacted: run.redacted().size() as u64,
         })
     }
+}
+
+fn left_out(run: &Run, blobs: &dyn Blobs) -> Vec<LeftOut> {
+    let skipped = run.skipped().iter().take(LEFT_OUT_SHOWN);
+    skipped.map(|(name, reason)| LeftOut { name: text(blobs, name), reason: text(blobs, reason) }).collect()
 }

@@ -132,6 +132,11 @@ impl<'a> Listing<'a> {
         }
     }
 
+    /// Makes what was added so far visible, where items are not held back for a table.
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
+        self.output.flush()
+    }
+
     /// Closes the list. `next` is what `--after` takes to go on, if there is more.
     pub(crate) fn finish(self, next: Option<&str>) -> Result<(), OutputError> {
         match self.shape {
