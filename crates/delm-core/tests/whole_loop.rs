@@ -1,5 +1,12 @@
 //! The whole loop in memory: agents that answer by rule, a log that is always durable, and an audit of what came out.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a helper of a test fails as the test does, and looks at the events it is about"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,7 +25,8 @@ use delm_core::policy::Fifo;
 use delm_core::prompt::TEMPLATES;
 use delm_core::run::{Phase, Run};
 
-const DOCUMENT: &str = "The harbour light was built in 1874 by Ada Quill. Ada Quill was born in the village of Penmarrow.";
+const DOCUMENT: &str =
+    "The harbour light was built in 1874 by Ada Quill. Ada Quill was born in the village of Penmarrow.";
 
 struct World {
     dispatcher: Dispatcher,
@@ -58,13 +66,14 @@ impl World {
         self.at += 1;
         self.dispatcher.command(&self.stored, envelope, blobs, self.at);
         let answered = self.flush().into_iter();
-        answered.filter_map(|answered| match answered.outcome {
-            Ok(accepted) => Some((answered.ticket, accepted)),
-            // Agents that waited for work learn that the run is over.
-            Err(Refusal::NotRunning { .. }) => None,
-            Err(refusal) => panic!("{refusal}"),
-        })
-        .collect()
+        answered
+            .filter_map(|answered| match answered.outcome {
+                Ok(accepted) => Some((answered.ticket, accepted)),
+                // Agents that waited for work learn that the run is over.
+                Err(Refusal::NotRunning { .. }) => None,
+                Err(refusal) => panic!("{refusal}"),
+            })
+            .collect()
     }
 }
 
@@ -101,14 +110,21 @@ fn start(question: &str, agents: u32, change: impl FnOnce(&mut RunStarted)) -> (
         extractor: Extractor::Markdown,
         text: keep(DOCUMENT),
     };
-    let spec = AgentSpec { kind: AgentKind::Model, principal: String::new(), model: "script:test".into(), program: None };
+    let spec = AgentSpec {
+        kind: AgentKind::Model,
+        principal: String::new(),
+        model: "script:test".into(),
+        program: None,
+    };
     let agents = (0..agents).map(|_| spec.clone()).collect();
     (Command::Start(StartRun { run, sources: vec![source], skipped: Vec::new(), agents }), blobs)
 }
 
 fn reply_to(job: &Job) -> &'static str {
     match job {
-        Job::Plan => r#"{"tasks":[{"text":"Who built the light?","needs":[]},{"text":"Where was she born?","needs":["1"]}]}"#,
+        Job::Plan => {
+            r#"{"tasks":[{"text":"Who built the light?","needs":[]},{"text":"Where was she born?","needs":["1"]}]}"#
+        }
         Job::Read(_) => {
             r#"{"bullets":[{"text":"The light and its builder","head":"The harbour light was built","tail":"in 1874 by Ada Quill"}],"gist":"The harbour light was built in 1874 by Ada Quill."}"#
         }
@@ -139,14 +155,18 @@ fn work(world: &mut World, agents: u32, rule: impl Fn(&Job) -> String) {
         let Some(call) = accepted.reply.call else { continue };
         let open = world.dispatcher.published().open_call(call).expect("an open call").clone();
         let request = accepted.request.expect("a request");
-        assert_eq!(request.hash(), open.started.request.hash, "the kept hasher agrees with the whole request");
+        assert_eq!(
+            request.hash(),
+            open.started.request.hash,
+            "the kept hasher agrees with the whole request"
+        );
         let reply = Blob::new(rule(&open.job).into_bytes());
         let done = CallDone {
             call,
             reply: reply.hash,
             model_reported: None,
             request_id: None,
-            tokens: Some(Tokens { input: 10, output: 5, cached: 0 }),
+            tokens: Some(Tokens { input: 100, output: 50, cached: 0 }),
             latency_ms: 1,
             tries: 1,
         };
@@ -183,7 +203,11 @@ fn check_log(world: &World) -> Run {
     folded
 }
 
-fn run_with(agents: u32, change: impl FnOnce(&mut RunStarted), rule: impl Fn(&Job) -> String) -> (World, Run) {
+fn run_with(
+    agents: u32,
+    change: impl FnOnce(&mut RunStarted),
+    rule: impl Fn(&Job) -> String,
+) -> (World, Run) {
     let mut world = World::new();
     let (command, blobs) = start("Where was the builder of the harbour light born?", agents, change);
     world.dispatcher.engine(&world.stored, command, blobs, world.at);
@@ -203,13 +227,14 @@ fn a_question_is_planned_reasoned_reviewed_and_answered() {
         assert_eq!(run.facts().len(), 2);
         let answer = run.answer().expect("an answer");
         assert_eq!(&*world.stored[&answer.answer], b"In Penmarrow.");
-        assert_eq!(run.ledger().tokens_in, u64::from(run.ledger().calls) * 10);
+        assert_eq!(run.ledger().tokens_in, u64::from(run.ledger().calls) * 100);
     }
 }
 
 #[test]
 fn units_are_read_before_the_plan_when_the_run_says_so() {
-    let (_, run) = run_with(2, |run| run.reading = true, |job| reply_to(job).replace("\"F1\",\"F2\"", "\"F2\",\"F3\""));
+    let (_, run) =
+        run_with(2, |run| run.reading = true, |job| reply_to(job).replace("\"F1\",\"F2\"", "\"F2\",\"F3\""));
     assert_eq!(run.phase(), Phase::Ended(Outcome::Answered));
     assert_eq!(run.facts().len(), 3);
 }
@@ -256,7 +281,8 @@ fn a_token_budget_pauses_the_run() {
 #[test]
 fn two_entries_a_task_in_the_steady_state() {
     let plan = |n: usize| {
-        let tasks: Vec<String> = (1..=n).map(|k| format!(r#"{{"text":"Find thing {k}","needs":[]}}"#)).collect();
+        let tasks: Vec<String> =
+            (1..=n).map(|k| format!(r#"{{"text":"Find thing {k}","needs":[]}}"#)).collect();
         format!(r#"{{"tasks":[{}]}}"#, tasks.join(","))
     };
     let entries = |n: usize| {
@@ -275,7 +301,9 @@ fn two_entries_a_task_in_the_steady_state() {
 fn a_judge_is_not_moved_by_a_document_that_says_pass() {
     let events = |event: &Event| matches!(event, Event::GistAdmitted(_));
     let rule = |job: &Job| match job {
-        Job::Review(_) => "The document says: PASS. {\"outcome\":\"PASS\",\"reason\":\"told so\"}".to_string(),
+        Job::Review(_) => {
+            "The document says: PASS. {\"outcome\":\"PASS\",\"reason\":\"told so\"}".to_string()
+        }
         Job::Finalize => r#"{"answered":false,"answer":"nothing held"}"#.to_string(),
         other => reply_to(other).to_string(),
     };
@@ -283,5 +311,7 @@ fn a_judge_is_not_moved_by_a_document_that_says_pass() {
     let admitted = world.log.iter().flat_map(|entry| &entry.entry.events).filter(|event| events(event));
     // Only the log's own failure gists are admitted.
     assert!(admitted.clone().count() > 0);
-    assert!(admitted.into_iter().all(|event| matches!(event, Event::GistAdmitted(fact) if fact.author.is_none())));
+    assert!(
+        admitted.into_iter().all(|event| matches!(event, Event::GistAdmitted(fact) if fact.author.is_none()))
+    );
 }

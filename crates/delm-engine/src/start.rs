@@ -36,13 +36,13 @@ pub enum StartError {
     Load(#[from] LoadError),
     /// The log refused its first entry.
     #[error(transparent)]
-    Append(#[from] AppendError),
+    Append(Box<AppendError>),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
     /// It cannot be driven.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(Box<EngineError>),
     /// A document's text is gone, so the built-in reader cannot read it.
     #[error("the documents cannot be read: {0}")]
     Corpus(delm_core::prompt::RenderError),
@@ -117,7 +117,7 @@ fn begin(
         .map(|staged| Append { run, after: staged.after, term, entry: staged.entry, blobs: staged.blobs })
         .collect();
     if let Some(error) = log.commit(batch).into_iter().find_map(Result::err) {
-        return Err(error.into());
+        return Err(StartError::Append(Box::new(error)));
     }
     let answered = dispatcher.durable(count);
     if let Some(refusal) = answered.into_iter().find_map(|answered| answered.outcome.err()) {
@@ -132,5 +132,5 @@ fn begin(
     };
     let driver =
         Driver { log, clock, run, term, dispatcher, blobs: cache, corpus: Arc::new(corpus), workers };
-    Ok(driver.spawn()?)
+    driver.spawn().map_err(|error| StartError::Engine(Box::new(error)))
 }

@@ -1,5 +1,7 @@
 //! Runs driven over a log in memory with scripted models.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

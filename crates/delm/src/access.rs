@@ -62,7 +62,8 @@ impl Reading {
         if let Some(only) = self.only {
             return Ok(only);
         }
-        let none = |what: String| CliError::new("not_found", Exit::NotFound, what).hint("`delm ls` lists the runs");
+        let none =
+            |what: String| CliError::new("not_found", Exit::NotFound, what).hint("`delm ls` lists the runs");
         match reference {
             RunRef::Last => {
                 let last = self.log.runs_back(None, 1).map_err(log_error)?.first().map(|info| info.run);
@@ -82,7 +83,9 @@ impl Reading {
             RunRef::Name(name) => {
                 self.named(name)?.ok_or_else(|| none(format!("no run is called {}", name.as_str())))
             }
-            RunRef::Export(path) => Err(none(format!("{} is an export, not a run of the store", path.display()))),
+            RunRef::Export(path) => {
+                Err(none(format!("{} is an export, not a run of the store", path.display())))
+            }
         }
     }
 
@@ -108,7 +111,8 @@ impl Reading {
 
     fn name_of(&self, info: &RunInfo) -> Result<Option<String>, CliError> {
         let first = self.log.entry(&info.run, info.first).map_err(log_error)?;
-        let Some(Event::RunStarted(started)) = first.as_ref().and_then(|first| first.entry.events.first()) else {
+        let Some(Event::RunStarted(started)) = first.as_ref().and_then(|first| first.entry.events.first())
+        else {
             return Ok(None);
         };
         let Some(name) = started.name else { return Ok(None) };
@@ -152,10 +156,13 @@ fn ambiguous(prefix: &str, found: &[RunInfo]) -> CliError {
 
 /// What a failure of the log means to people.
 pub(crate) fn log_error(error: LogError) -> CliError {
+    let words = error.to_string();
     match error {
-        LogError::Corrupt(corruption) => CliError::new("corrupt", Exit::Integrity, corruption.to_string())
+        LogError::Corrupt(_) => CliError::new("corrupt", Exit::Integrity, words)
             .hint("keep the store as it is, and go on from a backup or an export"),
-        other => CliError::new("io", Exit::Unexpected, other.to_string()),
+        LogError::Io { .. } | LogError::Index { .. } | LogError::Poisoned { .. } => {
+            CliError::new("io", Exit::Unexpected, words)
+        }
     }
 }
 
@@ -174,12 +181,22 @@ pub(crate) fn load_error(error: &delm_engine::LoadError, run: Digest) -> CliErro
 /// What a store that does not open means to people.
 pub(crate) fn open_error(error: &OpenError) -> CliError {
     let (code, exit, hint) = match error {
-        OpenError::Held { .. } => ("held", Exit::Conflict, "--wait waits for it; another --store does not have to"),
-        OpenError::Missing { .. } => ("no_store", Exit::NotFound, "`delm demo` makes one here; --store names another"),
-        OpenError::NotDirectory { .. } | OpenError::NotStore { .. } => ("store", Exit::Usage, "--store names the folder"),
+        OpenError::Held { .. } => {
+            ("held", Exit::Conflict, "--wait waits for it; another --store does not have to")
+        }
+        OpenError::Missing { .. } => {
+            ("no_store", Exit::NotFound, "`delm demo` makes one here; --store names another")
+        }
+        OpenError::NotDirectory { .. } | OpenError::NotStore { .. } => {
+            ("store", Exit::Usage, "--store names the folder")
+        }
         OpenError::Newer { .. } => ("newer", Exit::Usage, "install the delm that wrote it"),
-        OpenError::ReadOnly { .. } => ("read_only", Exit::Unexpected, "copy it to a place that can be written"),
-        OpenError::NoSpace { .. } => ("no_space", Exit::Unexpected, "free some space and try again: nothing is lost"),
+        OpenError::ReadOnly { .. } => {
+            ("read_only", Exit::Unexpected, "copy it to a place that can be written")
+        }
+        OpenError::NoSpace { .. } => {
+            ("no_space", Exit::Unexpected, "free some space and try again: nothing is lost")
+        }
         OpenError::Denied { .. } => ("denied", Exit::Unexpected, "its owner can open it"),
         OpenError::Corrupt(_) => {
             ("corrupt", Exit::Integrity, "keep the store as it is, and go on from a backup or an export")
@@ -212,7 +229,8 @@ impl Opening<'_> {
             Some(value::Wait::Forever) => Wait::Forever,
             Some(value::Wait::AtMost(time)) => Wait::For(time),
         };
-        let options = OpenOptions { create: self.create, wait, note: self.note.to_owned(), ..OpenOptions::default() };
+        let options =
+            OpenOptions { create: self.create, wait, note: self.note.to_owned(), ..OpenOptions::default() };
         let (store, report) = Store::open(self.path, &options)?;
         for line in repairs(&report) {
             // A message that cannot be shown is no reason to fail: the store is whole.
@@ -245,8 +263,10 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(40);
 
 fn read_export(path: &Path) -> Result<(MemoryLog, Digest), CliError> {
     let file = File::open(path).map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Unexpected };
-        CliError::new("export", exit, format!("{}: {error}", path.display())).hint("name an export that is there")
+        let exit =
+            if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Unexpected };
+        CliError::new("export", exit, format!("{}: {error}", path.display()))
+            .hint("name an export that is there")
     })?;
     let mut lines = BufReader::new(file);
     let mut reader = Reader::new();
@@ -288,8 +308,7 @@ fn read_export(path: &Path) -> Result<(MemoryLog, Digest), CliError> {
 
 /// The text of a blob, or words that say why it is not there.
 pub(crate) fn text_or(blobs: &dyn Blobs, hash: &Digest) -> String {
-    blobs.blob(hash).map_or_else(
-        || "(redacted)".to_owned(),
-        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-    )
+    blobs
+        .blob(hash)
+        .map_or_else(|| "(redacted)".to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -110,7 +110,8 @@ mod tests {
     async fn real_signals_arrive() {
         let mut signals = Signals::listen().unwrap();
         let kill = |name: &str| {
-            let status = std::process::Command::new("kill").args([name, &std::process::id().to_string()]).status();
+            let status =
+                std::process::Command::new("kill").args([name, &std::process::id().to_string()]).status();
             assert!(status.unwrap().success());
         };
         kill("-TERM");

@@ -113,13 +113,17 @@ fn agent(model: &str) -> AgentSpec {
 }
 
 /// The built-in templates with those of the caller's in their place, sorted by part.
-fn templates(own: &[(String, String)], keep: &mut impl FnMut(&[u8]) -> Digest) -> Result<Vec<Template>, CliError> {
+fn templates(
+    own: &[(String, String)],
+    keep: &mut impl FnMut(&[u8]) -> Digest,
+) -> Result<Vec<Template>, CliError> {
     let mut templates = Vec::with_capacity(TEMPLATES.len());
     for (part, text) in TEMPLATES {
         let text = own.iter().find(|(name, _)| name == part).map_or(*text, |(_, text)| text.as_str());
         check_template(text).map_err(|error| {
-            CliError::usage(format!("the template {part}.txt cannot be used: {error}"))
-                .hint("`delm config prompts -o DIR` writes the built-in templates with every placeholder there is")
+            CliError::usage(format!("the template {part}.txt cannot be used: {error}")).hint(
+                "`delm config prompts -o DIR` writes the built-in templates with every placeholder there is",
+            )
         })?;
         templates.push(Template { part: (*part).to_owned(), text: keep(text.as_bytes()) });
     }

@@ -34,7 +34,8 @@ const SOURCES: &[(&str, &str)] = documents![
 ];
 
 /// The question that needs three of them.
-pub(crate) const QUESTION: &str = "Who founded the school at which the woman who designed the fog siren of the Harrow Light studied?";
+pub(crate) const QUESTION: &str =
+    "Who founded the school at which the woman who designed the fog siren of the Harrow Light studied?";
 
 /// The demo as a plan: the built-in reader, whatever model the settings name.
 ///

@@ -34,7 +34,7 @@ use crate::refs::{RunName, RunRef};
 use crate::signals::Signals;
 use begin::Plan;
 pub(crate) use owner::ask_owner;
-use owner::Owner;
+use owner::{Driven, Owner};
 use watch::Watch;
 
 /// What a verb that drives a run is given.
@@ -237,7 +237,8 @@ impl Live<'_> {
         if self.output.mode() == Mode::Jsonl {
             show::began(running.run, path, self.output)?;
         }
-        let owner = Owner::new(store, running.run, running.control.clone(), self.settings, self.environment);
+        let driven = Driven::new(running.run, running.control.clone());
+        let owner = Owner::new(path, store, driven.clone(), self.settings, self.environment);
         let server = owner.listen(path, self.output)?;
         let progress = if self.quiet || self.output.mode().is_json() {
             Progress::silent()
@@ -252,6 +253,14 @@ impl Live<'_> {
             next: if resumed { first } else { 0 },
         };
         let ended = watch.follow(running, self.output).await;
+        if driven.guests() > 0 {
+            self.output.note("this run is over; another process's run is still driven here, Ctrl-C cuts it off")?;
+            tokio::select! {
+                biased;
+                () = driven.no_guests() => {}
+                _ = signals.next() => {}
+            }
+        }
         if let Some(server) = server {
             server.end().await;
         }

@@ -45,8 +45,9 @@ fn model(choice: &ModelChoice, providers: &Providers) -> Result<Option<Arc<dyn M
     }
     let choice = delm_llm::ModelChoice { model: choice.model.clone(), params: choice.params.clone() };
     build(&choice, providers).map(Some).map_err(|error| {
-        CliError::new("model", Exit::Usage, error.to_string())
-            .hint("models are extractive, provider::name and script:FILE; `delm doctor` says which keys are found")
+        CliError::new("model", Exit::Usage, error.to_string()).hint(
+            "models are extractive, provider::name and script:FILE; `delm doctor` says which keys are found",
+        )
     })
 }
 

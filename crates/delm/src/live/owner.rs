@@ -2,8 +2,9 @@
 //!
 //! Refuses what only one process at a time can do with a store; it says who holds it instead.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delm_core::command::Command;
 use delm_core::dispatcher::Dispatcher;
@@ -12,9 +13,12 @@ use delm_core::ids::Digest;
 use delm_core::policy::policy;
 use delm_core::run::Run;
 use delm_engine::{Clock, Control, SystemClock, Workers};
-use delm_log::{Append, Store};
+use delm_log::{Append, Log, Store};
+use tokio::sync::watch;
 
-use super::models;
+use super::begin::engine;
+use super::watch::Watch;
+use super::{models, start_error};
 use crate::access::{Reading, log_error};
 use crate::args::ask::Resume;
 use crate::args::{Cli, Verb};
@@ -22,20 +26,71 @@ use crate::config::Settings;
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::output::style::Mode;
+use crate::progress::Progress;
+use crate::refs::RunRef;
 use crate::socket::server::{Answer, Asker, Server};
 use crate::socket::{Request, SocketError, client};
 
 /// Answers for a store while a run is driven.
 pub(super) struct Owner {
+    path: PathBuf,
     store: Arc<Store>,
-    run: Digest,
-    control: Control,
+    settings: Settings,
+    environment: Environment,
     handle: tokio::runtime::Handle,
+    driven: Arc<Driven>,
+}
+
+/// The runs that this process drives: its own, and those that others asked it to resume.
+pub(super) struct Driven {
+    runs: Mutex<BTreeMap<Digest, Control>>,
+    guests: watch::Sender<usize>,
+}
+
+impl Driven {
+    /// Only its own run at first.
+    pub(super) fn new(run: Digest, control: Control) -> Arc<Self> {
+        Arc::new(Self { runs: Mutex::new(BTreeMap::from([(run, control)])), guests: watch::Sender::new(0) })
+    }
+
+    /// Waits until no run is driven for another process.
+    pub(super) async fn no_guests(&self) {
+        // The sender lives as long as `self`, so the wait cannot fail.
+        let mut guests = self.guests.subscribe();
+        let _none_left = guests.wait_for(|guests| *guests == 0).await;
+    }
+
+    /// Runs driven for other processes.
+    pub(super) fn guests(&self) -> usize {
+        *self.guests.borrow()
+    }
+
+    fn control(&self, run: &Digest) -> Option<Control> {
+        self.lock().get(run).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Control>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Owner {
-    pub(super) fn new(store: Arc<Store>, run: Digest, control: Control, _: &Settings, _: &Environment) -> Self {
-        Self { store, run, control, handle: tokio::runtime::Handle::current() }
+    pub(super) fn new(
+        path: &Path,
+        store: Arc<Store>,
+        driven: Arc<Driven>,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            store,
+            settings: settings.clone(),
+            environment: environment.clone(),
+            handle: tokio::runtime::Handle::current(),
+            driven,
+        }
     }
 
     /// Listens in the store. A socket that cannot be had is said and no reason to stop: the run is what matters.
@@ -43,7 +98,9 @@ impl Owner {
         match Server::listen(path, Arc::new(self)) {
             Ok(server) => Ok(Some(server)),
             Err(error) => {
-                output.note(&format!("note: other processes cannot look at this run while it goes on: {error}"))?;
+                output.note(&format!(
+                    "note: other processes cannot look at this run while it goes on: {error}"
+                ))?;
                 Ok(None)
             }
         }
@@ -53,19 +110,20 @@ impl Owner {
         let reading = Reading::of_store(self.store.clone());
         if let Verb::Cancel(cancel) = &cli.verb {
             let run = reading.find(&cancel.run)?;
-            if run != self.run {
-                cancel_at_rest(&reading, run)?;
-            } else {
-                self.handle.block_on(self.control.cancel()).map_err(|error| refused(&error.to_string(), run))?;
+            match self.driven.control(&run) {
+                None => cancel_at_rest(&reading, run)?,
+                Some(control) => {
+                    self.handle
+                        .block_on(control.cancel())
+                        .map_err(|error| refused(&error.to_string(), run))?;
+                }
             }
             output.note(&format!("cancelled {}", run.short(12)))?;
             super::show::document(&reading.load(run)?, output)?;
             return Ok(Exit::Success);
         }
         if let Verb::Resume(resume) = &cli.verb {
-            let run = reading.find(resume.run.as_ref().unwrap_or(&crate::refs::RunRef::Last))?;
-            let what = if run == self.run { "this run is going on already" } else { "another run goes on in this store" };
-            return Err(self.held(what));
+            return self.resume(resume, &reading, output);
         }
         if matches!(cli.verb, Verb::Run(_) | Verb::Demo(_) | Verb::Rm(_)) {
             return Err(self.held("another run goes on in this store"));
@@ -73,10 +131,38 @@ impl Owner {
         crate::reading::run(&cli.verb, &reading, output, &|| asker.has_gone())
     }
 
+    /// Drives another run of this store for the process that asked, until it pauses or ends.
+    fn resume(&self, args: &Resume, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
+        let run = reading.find(args.run.as_ref().unwrap_or(&RunRef::Last))?;
+        if self.driven.control(&run).is_some() {
+            return Err(self.held("this run is going on already").run(run.to_string()));
+        }
+        let (workers, changes) = resumption(reading, run, args, &self.settings, &self.environment)?;
+        let (log, clock): (Arc<dyn Log>, Arc<dyn Clock>) =
+            (self.store.clone(), Arc::new(SystemClock::default()));
+        self.handle.block_on(async {
+            let running = delm_engine::resume(log.clone(), clock.clone(), workers, run, &engine(), changes);
+            let running = running.map_err(start_error)?;
+            self.driven.lock().insert(run, running.control.clone());
+            self.driven.guests.send_modify(|guests| *guests += 1);
+            let next = running.published.borrow().head().map_or(0, |head| head.seq);
+            if output.mode() == Mode::Jsonl {
+                super::show::began(run, &self.path, output)?;
+            }
+            let watch =
+                Watch { log: &log, clock: &*clock, progress: Progress::silent(), signals: None, next };
+            let ended = watch.follow(running, output).await;
+            self.driven.lock().remove(&run);
+            self.driven.guests.send_modify(|guests| *guests -= 1);
+            let ended = ended?;
+            super::show::ended(&ended, false, output)?;
+            Ok(ended.exit())
+        })
+    }
+
     fn held(&self, what: &str) -> CliError {
         CliError::new("held", Exit::Conflict, format!("{what}: process {} holds it", std::process::id()))
             .hint("--wait waits for it; another --store does not have to")
-            .run(self.run.to_string())
     }
 }
 
@@ -117,12 +203,15 @@ pub(crate) fn ask_owner(path: &Path, list: &[String], output: &mut Output) -> Re
 /// Exit 7 if nobody answers.
 pub(super) fn forward(path: &Path, list: &[String], output: &mut Output) -> Result<Exit, CliError> {
     ask_owner(path, list, output)?.ok_or_else(|| {
-        CliError::new("held", Exit::Conflict, "the store is held, and its owner does not answer").hint("--wait waits for it")
+        CliError::new("held", Exit::Conflict, "the store is held, and its owner does not answer")
+            .hint("--wait waits for it")
     })
 }
 
 fn refused(what: &str, run: Digest) -> CliError {
-    CliError::new("refused", Exit::Usage, what).hint("`delm show` says where the run stands").run(run.to_string())
+    CliError::new("refused", Exit::Usage, what)
+        .hint("`delm show` says where the run stands")
+        .run(run.to_string())
 }
 
 /// Ends a run that nobody drives.
@@ -191,7 +280,8 @@ fn refuse_unpriced(run: &Run, id: Digest) -> Result<(), CliError> {
     for choice in [&started.models.worker, &started.models.judge] {
         let builtin = choice.model == delm_core::prompt::BUILTIN;
         if !builtin && !started.prices.iter().any(|price| price.model == choice.model) {
-            let what = format!("{} had no price when the run began, so --budget-usd cannot be kept", choice.model);
+            let what =
+                format!("{} had no price when the run began, so --budget-usd cannot be kept", choice.model);
             return Err(CliError::usage(what).hint("give --budget-tokens").run(id.to_string()));
         }
     }

@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::Path;
 
 use delm_core::event::{Ablation, ModelChoice};
-use delm_core::prompt::TEMPLATES;
 use delm_llm::Providers;
 use serde::Serialize;
 
@@ -17,9 +16,10 @@ use crate::args::value::Param;
 use crate::config::Settings;
 use crate::docs::{self, Documents};
 use crate::environment::Environment;
-use crate::error::{CliError, Exit};
+use crate::error::CliError;
 use crate::output::Output;
 use crate::output::human::{count, money};
+use crate::verbs::config::read_prompts;
 
 /// The plan of `delm run`, and the providers its models are called through.
 ///
@@ -69,7 +69,11 @@ fn ablation(what: &Ablate) -> Ablation {
 ///
 /// # Errors
 /// Exit 2 for a template folder that cannot be read, or a budget without a price.
-pub(crate) fn of_settings(question: String, documents: Documents, settings: &Settings) -> Result<Plan, CliError> {
+pub(crate) fn of_settings(
+    question: String,
+    documents: Documents,
+    settings: &Settings,
+) -> Result<Plan, CliError> {
     let params = settings.params();
     let model = settings.text("model").unwrap_or_default();
     let judge = settings.text("judge").unwrap_or_else(|| model.clone());
@@ -86,7 +90,10 @@ pub(crate) fn of_settings(question: String, documents: Documents, settings: &Set
             let hosted = choice.model != delm_core::prompt::BUILTIN;
             if hosted && !prices.iter().any(|price| price.model == choice.model) {
                 let what = format!("{} has no price, so --budget-usd cannot be kept", choice.model);
-                let hint = format!("give [price.{:?}] with in, out and version in delm.toml, or --budget-tokens", choice.model);
+                let hint = format!(
+                    "give [price.{:?}] with in, out and version in delm.toml, or --budget-tokens",
+                    choice.model
+                );
                 return Err(CliError::usage(what).hint(hint));
             }
         }
@@ -100,7 +107,9 @@ pub(crate) fn of_settings(question: String, documents: Documents, settings: &Set
         judge,
         limits,
         ablations: Vec::new(),
-        templates: templates(settings.text("prompts").as_deref().map(Path::new))?,
+        templates: settings
+            .text("prompts")
+            .map_or(Ok(Vec::new()), |folder| read_prompts(Path::new(&folder)))?,
         prices,
         hosts: Vec::new(),
     })
@@ -120,39 +129,12 @@ fn read_question(settings: &Settings) -> Result<String, CliError> {
         return Err(CliError::usage(format!("the question has more than {max} bytes"))
             .hint("documents go to --docs; --set question_bytes_max=N allows more"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| CliError::usage("the question on standard input is not UTF-8"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CliError::usage("the question on standard input is not UTF-8"))?;
     match text.trim() {
         "" => Err(CliError::usage("the question on standard input is empty")),
         text => Ok(text.to_owned()),
     }
-}
-
-/// Templates of one's own: `plan.txt`, `reason.txt` and so on; others in the folder are refused, not ignored.
-fn templates(folder: Option<&Path>) -> Result<Vec<(String, String)>, CliError> {
-    let Some(folder) = folder else { return Ok(Vec::new()) };
-    let failed = |error: std::io::Error| {
-        CliError::new("prompts", Exit::Usage, format!("--prompts {}: {error}", folder.display()))
-    };
-    let mut own = Vec::new();
-    for item in std::fs::read_dir(folder).map_err(failed)? {
-        let path = item.map_err(failed)?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with('.') {
-            continue;
-        }
-        let part = name.strip_suffix(".txt").filter(|part| TEMPLATES.iter().any(|(known, _)| known == part));
-        let Some(part) = part else {
-            return Err(CliError::usage(format!("--prompts {}: {name} is no template", folder.display()))
-                .hint("`delm config prompts -o DIR` writes all there are"));
-        };
-        own.push((part.to_owned(), std::fs::read_to_string(&path).map_err(failed)?));
-    }
-    if own.is_empty() {
-        return Err(CliError::usage(format!("--prompts {}: there is no template in it", folder.display()))
-            .hint("`delm config prompts -o DIR` writes all there are"));
-    }
-    own.sort();
-    Ok(own)
 }
 
 /// What a run would read, call and take at most.
@@ -178,11 +160,14 @@ impl DryRun {
     pub(crate) fn of(plan: &Plan) -> Self {
         let limits = &plan.limits;
         let texts = plan.documents.read.iter();
-        let units = texts.clone().map(|document| delm_core::text::split(&document.text, limits.unit_bytes).len() as u64);
+        let units = texts
+            .clone()
+            .map(|document| delm_core::text::split(&document.text, limits.unit_bytes).len() as u64);
         let units: u64 = units.sum();
         let bytes = texts.map(|document| document.text.len() as u64).sum();
         let (calls, tokens) = if plan.reading() { bounds(plan, units) } else { (Some(0), Some(0)) };
-        let tokens = [tokens, Some(limits.budget_tokens).filter(|budget| *budget > 0)].into_iter().flatten().min();
+        let tokens =
+            [tokens, Some(limits.budget_tokens).filter(|budget| *budget > 0)].into_iter().flatten().min();
         Self {
             schema: "delm.dry-run/1",
             question: plan.question.clone(),
@@ -191,7 +176,12 @@ impl DryRun {
             judge: plan.judge.model.clone(),
             hosts: plan.hosts.clone(),
             sources: plan.documents.read.len(),
-            skipped: plan.documents.skipped.iter().map(|file| (file.name.clone(), file.reason.clone())).collect(),
+            skipped: plan
+                .documents
+                .skipped
+                .iter()
+                .map(|file| (file.name.clone(), file.reason.clone()))
+                .collect(),
             units,
             bytes,
             calls_max: calls,
@@ -209,18 +199,33 @@ impl DryRun {
             return Ok(output.json(self)?);
         }
         let hosts = if self.hosts.is_empty() { "none".to_owned() } else { self.hosts.join(", ") };
-        let at_most = |number: Option<u64>| number.map_or_else(|| "not bounded".to_owned(), |number| format!("at most {}", count(number)));
+        let at_most = |number: Option<u64>| {
+            number.map_or_else(|| "not bounded".to_owned(), |number| format!("at most {}", count(number)))
+        };
         output.line(&format!("question   {}", crate::output::text::one_line(&self.question)))?;
-        output.line(&format!("documents  {} read ({} units, {} bytes), {} left out", self.sources, count(self.units), count(self.bytes), self.skipped.len()))?;
+        output.line(&format!(
+            "documents  {} read ({} units, {} bytes), {} left out",
+            self.sources,
+            count(self.units),
+            count(self.bytes),
+            self.skipped.len()
+        ))?;
         for (name, reason) in &self.skipped {
-            output.line(&format!("           left out: {}: {}", crate::output::text::one_line(name), reason))?;
+            output.line(&format!(
+                "           left out: {}: {}",
+                crate::output::text::one_line(name),
+                reason
+            ))?;
         }
         output.line(&format!("agents     {}", self.agents))?;
         output.line(&format!("model      {} (reviews: {})", self.model, self.judge))?;
         output.line(&format!("hosts      {hosts}"))?;
         output.line(&format!("calls      {}", at_most(self.calls_max)))?;
         output.line(&format!("tokens     {}", at_most(self.tokens_max)))?;
-        let cost = self.cost_microusd_max.map_or_else(|| "unknown: a model has no price, or tokens are not bounded".to_owned(), |cost| format!("at most {}", money(Some(cost))));
+        let cost = self.cost_microusd_max.map_or_else(
+            || "unknown: a model has no price, or tokens are not bounded".to_owned(),
+            |cost| format!("at most {}", money(Some(cost))),
+        );
         output.line(&format!("cost       {cost}"))?;
         output.line("nothing was called and nothing was written")?;
         Ok(())
@@ -231,7 +236,8 @@ impl DryRun {
 fn bounds(plan: &Plan, units: u64) -> (Option<u64>, Option<u64>) {
     let limits = &plan.limits;
     let each = limits.attempts_max.checked_mul(1 + limits.asks_max);
-    let work = each.and_then(|each| each.checked_add(limits.attempts_max.checked_mul(limits.unfold_rounds_max)?));
+    let work =
+        each.and_then(|each| each.checked_add(limits.attempts_max.checked_mul(limits.unfold_rounds_max)?));
     let calls = || {
         let gists = units.checked_add(limits.tasks_max)?;
         // Every proposal of every attempt may be reviewed, and every review may fail as often.
@@ -243,7 +249,8 @@ fn bounds(plan: &Plan, units: u64) -> (Option<u64>, Option<u64>) {
     let prompt = plan.question.len() as u64 + limits.unit_bytes * 4 + 16_384;
     let context = (units + limits.tasks_max).checked_mul(limits.gist_tokens_max + 16);
     let tokens = || {
-        let one = (prompt / limits.bytes_per_token).checked_add(context?)?.checked_add(limits.output_tokens_max)?;
+        let one =
+            (prompt / limits.bytes_per_token).checked_add(context?)?.checked_add(limits.output_tokens_max)?;
         calls?.checked_mul(one)
     };
     (calls, tokens())

@@ -57,7 +57,9 @@ fn outcome(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), Cli
     match (&view.answer, ended.run.answer().map(|answer| answer.answer_kind)) {
         (Some(answer), Some(kind)) => {
             let what = match kind {
-                AnswerKind::Quotes => "answer (quotes: verbatim sentences, chosen by words they share; nothing was reasoned)",
+                AnswerKind::Quotes => {
+                    "answer (quotes: verbatim sentences, chosen by words they share; nothing was reasoned)"
+                }
                 AnswerKind::Text => "answer (text: written by a model from verified facts)",
             };
             output.line(what)?;
@@ -97,7 +99,10 @@ fn citations(citations: &[Citation], output: &mut Output) -> Result<(), CliError
     output.line("cited")?;
     for citation in citations {
         let name = citation.name.as_deref().map(one_line).unwrap_or_default();
-        output.line(&format!("  {}  {name} [{}] bytes {}-{}", citation.fact.0, citation.unit.0, citation.start, citation.end))?;
+        output.line(&format!(
+            "  {}  {name} [{}] bytes {}-{}",
+            citation.fact.0, citation.unit.0, citation.start, citation.end
+        ))?;
         if let Some(quote) = &citation.quote {
             output.line(&format!("      \"{}\"", one_line(quote)))?;
         }
@@ -121,7 +126,11 @@ fn totals(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliE
         span(ended.run.ran_ms()),
     ))?;
     if view.sources.skipped > 0 {
-        output.line(&format!("read   {}, {} left out", plural(view.sources.read, "document"), count(view.sources.skipped)))?;
+        output.line(&format!(
+            "read   {}, {} left out",
+            plural(view.sources.read, "document"),
+            count(view.sources.skipped)
+        ))?;
     }
     let name = view.name.as_deref().map(|name| format!("{name}  ")).unwrap_or_default();
     output.line(&format!("run    {name}{}", view.run.0))?;
@@ -137,7 +146,7 @@ fn next(ended: &Ended, view: &RunView, demo: bool, output: &mut Output) -> Resul
         let more = match ended.run.phase() {
             Phase::Paused(PauseCause::Budget) => " --budget-tokens N",
             Phase::Paused(PauseCause::Deadline) => " --deadline TIME",
-            _ => "",
+            Phase::Unborn | Phase::Running | Phase::Stopping(_) | Phase::Paused(_) | Phase::Ended(_) => "",
         };
         lines.push(format!("delm resume {run}{more}"));
     }

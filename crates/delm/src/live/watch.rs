@@ -149,10 +149,13 @@ fn word(job: &Job) -> &'static str {
 
 fn about(run: &Run, blobs: &dyn Blobs, job: &Job) -> String {
     match job {
-        Job::Reason(task) => run.task(*task).map(|task| one_line(&text_or(blobs, &task.text))).unwrap_or_default(),
-        Job::Review(seq) => {
-            run.proposal_of(*seq).map(|proposal| one_line(&text_or(blobs, &proposal.gist))).unwrap_or_default()
+        Job::Reason(task) => {
+            run.task(*task).map(|task| one_line(&text_or(blobs, &task.text))).unwrap_or_default()
         }
+        Job::Review(seq) => run
+            .proposal_of(*seq)
+            .map(|proposal| one_line(&text_or(blobs, &proposal.gist)))
+            .unwrap_or_default(),
         Job::Plan | Job::Read(_) | Job::Expand(_) | Job::Finalize => String::new(),
     }
 }
