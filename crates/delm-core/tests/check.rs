@@ -1,5 +1,4 @@
 //! What the mechanical checks of a gist catch, what they let pass, and what they must never reject.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use delm_core::check::check;
 use delm_core::event::Check;

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::numbers;
-use crate::text::{Word, find_quote, is_function_word, sentences, stem, words};
+use crate::text::{Word, is_function_word, sentences, stem, words};
 
 /// A word of a statement.
 #[derive(Clone, Debug)]
@@ -16,12 +16,19 @@ pub(super) struct Token<'a> {
     pub(super) word: Word<'a>,
     /// Its normal form.
     pub(super) normal: String,
+    /// How many bytes of the normal form are the stem: it is compared far more often than it changes, which is never.
+    stem_bytes: usize,
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
+    fn new(word: Word<'a>) -> Self {
+        let normal = word.normalized();
+        Self { stem_bytes: stem(&normal).len(), word, normal }
+    }
+
     /// What its forms have in common.
     pub(super) fn stem(&self) -> &str {
-        stem(&self.normal)
+        self.normal.get(..self.stem_bytes).unwrap_or(&self.normal)
     }
 
     /// Whether it says what a sentence is about.
@@ -43,7 +50,7 @@ impl<'a> Statement<'a> {
     pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
         sentences(text).filter_map(move |(start, end)| {
             let text = text.get(start..end)?;
-            let tokens = words(text).map(|word| Token { normal: word.normalized(), word }).collect();
+            let tokens = words(text).map(Token::new).collect();
             Some(Self { text, tokens })
         })
     }
@@ -67,7 +74,6 @@ impl<'a> Statement<'a> {
 pub(super) struct Evidence<'a> {
     pub(super) statements: Vec<Statement<'a>>,
     pub(super) numbers: BTreeSet<String>,
-    texts: Vec<&'a str>,
     words: BTreeSet<String>,
     stems: BTreeSet<String>,
     /// First letters of the capitalised words of each text, a blank between texts.
@@ -89,15 +95,9 @@ impl<'a> Evidence<'a> {
             numbers: statements.iter().flat_map(numbers::of).flat_map(|number| number.values).collect(),
             words: tokens().map(|token| token.normal.clone()).collect(),
             stems: tokens().map(|token| token.stem().into()).collect(),
-            texts: texts.to_vec(),
             statements,
             initials,
         }
-    }
-
-    /// Whether a sentence is a quote of one of the texts.
-    pub(super) fn quotes(&self, sentence: &str) -> bool {
-        self.texts.iter().any(|text| find_quote(text, sentence).is_some())
     }
 
     /// Whether a word, or a form of it, stands in the evidence.

@@ -1,14 +1,13 @@
 //! What an agent looks for: the question's words, widened and narrowed by what the context already holds.
 //!
-//! Refuses to learn: five weights, each for one plain reason, the same for every corpus.
+//! Refuses to learn: a few weights, each for one plain reason, the same for every corpus.
 //!
 //! * A name in the question (a capital or a digit) tells more of what it asks than a common word: [`NAME`].
 //! * A word of a quoted passage's source name is found: its source has been read. More of the same is rarely the next
 //!   hop, so it keeps little weight, whether it came from the question or from a quote: [`SPENT`].
-//! * A question's word that a quote already has is less urgent than one that nothing has said yet: [`SAID`].
 //! * A quote lends the query the names in it, which is how one passage leads to another: [`LENT_NAME`]; its other
 //!   words say what it is about and count a little: [`LENT_WORD`].
-//! * A source named for the words looked for is likely to be about them: [`super::reason`] adds half of what its
+//! * A source named for the words looked for is likely to be about them: it earns half of what its
 //!   name's words are worth, times the share of the name they make up.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,8 +24,6 @@ const WORD: u64 = 100;
 const NAME: u64 = 200;
 /// What a word keeps, in hundredths, once a quoted source is named for it.
 const SPENT: u64 = 20;
-/// What a word of the question keeps, in hundredths, once a quote has it.
-const SAID: u64 = 70;
 /// The weight of a name that a quote lends.
 const LENT_NAME: u64 = 60;
 /// The weight of another word that a quote lends.
@@ -56,12 +53,7 @@ impl Query {
         let context = Context::read(index, notes);
         let mut query = Self::default();
         for (term, weight) in &asked {
-            let kept = match term {
-                term if context.spent.contains(term) => weight * SPENT / 100,
-                term if context.words.contains_key(term) => weight * SAID / 100,
-                _ => *weight,
-            };
-            query.values.insert(*term, kept * index.rarity(*term));
+            query.values.insert(*term, context.kept(*term, *weight) * index.rarity(*term));
         }
         query.borrow(&context, &asked, index);
         query
@@ -73,8 +65,7 @@ impl Query {
         let mut valued: Vec<(u64, u32)> = lent
             .map(|(term, lenders)| {
                 let weight = if lenders.is_empty() { LENT_WORD } else { LENT_NAME };
-                let kept = if context.spent.contains(term) { weight * SPENT / 100 } else { weight };
-                (kept * index.rarity(*term), *term)
+                (context.kept(*term, weight) * index.rarity(*term), *term)
             })
             .collect();
         valued.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -137,6 +128,11 @@ struct Context {
 }
 
 impl Context {
+    /// What is left of a word's weight.
+    fn kept(&self, term: u32, weight: u64) -> u64 {
+        if self.spent.contains(&term) { weight * SPENT / 100 } else { weight }
+    }
+
     fn read(index: &Index, notes: &[Note<'_>]) -> Self {
         let mut context = Self::default();
         for note in notes.iter().filter(|note| !note.failure) {
