@@ -17,12 +17,10 @@ use crate::output::listing::{Column, Layout, Listing};
 const COLUMNS: &[Column] = &[
     Column::text("agent"),
     Column::text("model"),
-    Column::text("state"),
-    Column::text("job"),
+    Column::text("doing"),
     Column::number("claims"),
-    Column::number("admitted"),
-    Column::number("rejected"),
-    Column::number("verdicts"),
+    Column::text("admitted"),
+    Column::number("judged"),
     Column::number("tokens"),
     Column::text("worked"),
     Column::text("waited"),
@@ -35,11 +33,18 @@ pub(super) fn agents(args: &RunPage, reading: &Reading, output: &mut Output) -> 
     let last = info(reading, run)?.head.seq;
     let loaded = fold(reading, run, last, |state, sealed| work.entry(state, sealed))?;
     let id = run.to_string();
-    let layout =
-        Layout { schema: AgentsTag::TEXT, run: Some(&id), columns: COLUMNS, wrap: false, limit: args.page.limit };
+    let layout = Layout {
+        schema: AgentsTag::TEXT,
+        run: Some(&id),
+        columns: COLUMNS,
+        wrap: false,
+        limit: args.page.limit,
+    };
     let mut listing = Listing::begin(output, layout)?;
     let (mut shown, mut next) = (None, None);
-    for (label, agent) in loaded.run.agents().iter().filter(|(label, _)| after.is_none_or(|after| *label > after)) {
+    for (label, agent) in
+        loaded.run.agents().iter().filter(|(label, _)| after.is_none_or(|after| *label > after))
+    {
         if listing.is_full() {
             next = shown;
             break;
@@ -53,14 +58,13 @@ pub(super) fn agents(args: &RunPage, reading: &Reading, output: &mut Output) -> 
 }
 
 fn cells(view: &AgentView) -> Vec<String> {
+    let judged = view.admitted.saturating_add(view.rejected);
     vec![
         view.agent.0.to_string(),
         view.program.clone().unwrap_or_else(|| view.model.clone()),
-        view.state.0.to_string(),
-        view.job.as_ref().map_or_else(|| "-".to_owned(), |job| job.0.to_string()),
+        view.job.as_ref().map_or_else(|| view.state.0.to_string(), |job| job.0.to_string()),
         view.claims.to_string(),
-        view.admitted.to_string(),
-        view.rejected.to_string(),
+        format!("{} of {judged}", view.admitted),
         view.verdicts.to_string(),
         count(view.tokens),
         span(view.worked_ms),

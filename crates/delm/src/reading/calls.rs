@@ -36,8 +36,13 @@ pub(super) fn calls(args: &RunPage, reading: &Reading, output: &mut Output) -> R
     let blobs = blobs(reading, run);
     let mut after: Option<CallId> = cursor(&args.page)?;
     let id = run.to_string();
-    let layout =
-        Layout { schema: CallsTag::TEXT, run: Some(&id), columns: COLUMNS, wrap: false, limit: args.page.limit };
+    let layout = Layout {
+        schema: CallsTag::TEXT,
+        run: Some(&id),
+        columns: COLUMNS,
+        wrap: false,
+        limit: args.page.limit,
+    };
     let mut listing = Listing::begin(output, layout)?;
     let mut from = 0;
     let next = 'all: loop {
@@ -68,7 +73,8 @@ pub(super) fn calls(args: &RunPage, reading: &Reading, output: &mut Output) -> R
 
 fn cells(call: &CallView) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let tokens = |of: fn(&delm_wire::view::TokenCounts) -> u64| or_dash(call.tokens.as_ref().map(|t| count(of(t))));
+    let tokens =
+        |of: fn(&delm_wire::view::TokenCounts) -> u64| or_dash(call.tokens.as_ref().map(|t| count(of(t))));
     let error = match (&call.fault, &call.error) {
         (Some(fault), Some(error)) => format!("{}: {error}", fault.0),
         (Some(fault), None) => format!("{}: (redacted)", fault.0),

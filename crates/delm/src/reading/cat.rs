@@ -28,14 +28,19 @@ impl Found {
 
 pub(super) fn cat(args: &Cat, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
     let run = reading.find(&args.run.clone().unwrap_or_default())?;
+    if (args.prompt || args.reply) && !matches!(args.what, Thing::Call(_)) {
+        let flag = if args.prompt { "--prompt" } else { "--reply" };
+        return Err(CliError::usage(format!("{flag} is of a call, such as c5; {} is none", args.what)));
+    }
     let found = match &args.what {
         Thing::Call(label) => of_call(args, reading, run, *label, output)?,
-        other if args.prompt || args.reply => {
-            let flag = if args.prompt { "--prompt" } else { "--reply" };
-            return Err(CliError::usage(format!("{flag} is of a call, such as c5; {other} is none")));
-        }
         Thing::Blob(hash) => of_blob(reading, run, *hash)?,
-        label => of_label(reading, run, label)?,
+        label @ (Thing::Source(_)
+        | Thing::Unit(_)
+        | Thing::Fact(_)
+        | Thing::Task(_)
+        | Thing::Agent(_)
+        | Thing::Answer) => of_label(reading, run, label)?,
     };
     if output.mode().is_json() {
         output.json(&Shown::of(run, args.what.to_string(), found.blob, &found.bytes))?;
@@ -65,9 +70,10 @@ fn of_label(reading: &Reading, run: Digest, label: &Thing) -> Result<Found, CliE
 }
 
 fn none(label: &Thing, run: Digest) -> CliError {
-    let what = match label {
-        Thing::Answer => "the run has given no answer".to_owned(),
-        other => format!("the run has no {other}"),
+    let what = if *label == Thing::Answer {
+        "the run has given no answer".to_owned()
+    } else {
+        format!("the run has no {label}")
     };
     CliError::new("not_found", Exit::NotFound, what)
         .hint("`delm show`, `delm facts`, `delm queue` and `delm log` name what it has")
@@ -162,9 +168,17 @@ fn words(call: &CallView) -> String {
     add("reply", call.reply.as_ref().map(|reply| reply.0.to_string()));
     add("fault", call.fault.as_ref().map(|fault| fault.0.to_string()));
     add("error", call.error.clone());
-    add("tokens", call.tokens.as_ref().map(|tokens| {
-        format!("{} in ({} cached), {} out", count(tokens.input), count(tokens.cached), count(tokens.output))
-    }));
+    add(
+        "tokens",
+        call.tokens.as_ref().map(|tokens| {
+            format!(
+                "{} in ({} cached), {} out",
+                count(tokens.input),
+                count(tokens.cached),
+                count(tokens.output)
+            )
+        }),
+    );
     add("charged", call.charged_tokens.map(|tokens| format!("{} tokens", count(tokens))));
     add("cost", call.ended.as_ref().map(|_| money(call.cost_microusd)));
     add("took", call.latency_ms.map(span));

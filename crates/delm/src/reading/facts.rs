@@ -135,7 +135,10 @@ fn spent(
         return Ok(CallFold::of_claims(if json { fences } else { BTreeSet::new() }));
     }
     let first = fences.first().copied().unwrap_or(0);
-    let ends = chunk.iter().map(Item::proposal).map(|gist| gist.verdict.as_ref().map_or(gist.seq, |verdict| verdict.seq));
+    let ends = chunk
+        .iter()
+        .map(Item::proposal)
+        .map(|gist| gist.verdict.as_ref().map_or(gist.seq, |verdict| verdict.seq));
     let last = ends.max().unwrap_or(0);
     let mut calls = CallFold::of_claims(fences);
     for sealed in Walk::new(reading, run, first, last) {
@@ -178,9 +181,14 @@ fn cells(view: &FactView) -> Vec<String> {
     if view.tainted {
         grade.push_str(", tainted");
     }
-    let judged: Vec<String> =
-        view.verifiers.iter().filter_map(|judge| judge.agent.as_ref()).map(|agent| agent.0.to_string()).collect();
-    let by = if judged.is_empty() { author(view) } else { format!("{}, {}", author(view), judged.join(", ")) };
+    let judged: Vec<String> = view
+        .verifiers
+        .iter()
+        .filter_map(|judge| judge.agent.as_ref())
+        .map(|agent| agent.0.to_string())
+        .collect();
+    let by =
+        if judged.is_empty() { author(view) } else { format!("{}, {}", author(view), judged.join(", ")) };
     let units: BTreeSet<String> = view.evidence.iter().map(|quote| quote.unit.0.to_string()).collect();
     let from: Vec<String> =
         units.into_iter().chain(view.cites.iter().map(|cited| cited.0.to_string())).collect();

@@ -47,7 +47,8 @@ pub(super) fn rebuilt(reading: &Reading, run: Digest, call: &CallView) -> Result
                 ("prompt", Exit::Integrity)
             }
         };
-        CliError::new(code, exit, format!("the prompt of {label} cannot be rebuilt: {error}")).run(run.to_string())
+        CliError::new(code, exit, format!("the prompt of {label} cannot be rebuilt: {error}"))
+            .run(run.to_string())
     })?;
     let computed = hash(&loaded.run, &request);
     if computed != started.request.hash {
@@ -65,7 +66,8 @@ pub(super) fn rebuilt(reading: &Reading, run: Digest, call: &CallView) -> Result
 fn started(reading: &Reading, run: Digest, call: &CallView) -> Result<CallStarted, CliError> {
     let entry = reading.log.entry(&run, call.seq).map_err(log_error)?;
     let events = entry.into_iter().flat_map(|sealed| sealed.entry.events);
-    let mut started = events.filter_map(|event| if let Event::CallStarted(started) = event { Some(started) } else { None });
+    let mut started =
+        events.filter_map(|event| if let Event::CallStarted(started) = event { Some(started) } else { None });
     started
         .find(|started| started.call == call.call.0)
         .ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the call has no beginning"))

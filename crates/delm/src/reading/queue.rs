@@ -53,7 +53,8 @@ impl std::str::FromStr for Place {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        let bad = || BadName { text: text.into(), expected: "a place in the queue such as claimed/reason:T7" };
+        let bad =
+            || BadName { text: text.into(), expected: "a place in the queue such as claimed/reason:T7" };
         let (rank, job) = text.split_once('/').ok_or_else(bad)?;
         let rank = RANKS.iter().position(|name| *name == rank).ok_or_else(bad)?;
         Ok(Self { rank, job: job.parse().map_err(|_| bad())? })
@@ -77,8 +78,13 @@ pub(super) fn queue(args: &RunPage, reading: &Reading, output: &mut Output) -> R
     let loaded = reading.load(run)?;
     let (state, blobs) = (&loaded.run, &*loaded.blobs);
     let id = run.to_string();
-    let layout =
-        Layout { schema: QueueTag::TEXT, run: Some(&id), columns: COLUMNS, wrap: false, limit: args.page.limit };
+    let layout = Layout {
+        schema: QueueTag::TEXT,
+        run: Some(&id),
+        columns: COLUMNS,
+        wrap: false,
+        limit: args.page.limit,
+    };
     let mut listing = Listing::begin(output, layout)?;
     let ranked = (0..RANKS.len()).flat_map(|wanted| {
         let jobs = state.jobs().iter().filter(move |(_, job)| rank(job) == wanted);

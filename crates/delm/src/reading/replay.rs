@@ -132,7 +132,9 @@ impl Replaying<'_> {
         let (seq, what, expected, found) = match divergence {
             // The caller has dealt with it.
             Divergence::Fault(_) => return,
-            Divergence::Refused { seq, refusal } => (seq, "decision", "accepted".to_owned(), format!("refused: {refusal}")),
+            Divergence::Refused { seq, refusal } => {
+                (seq, "decision", "accepted".to_owned(), format!("refused: {refusal}"))
+            }
             Divergence::Differs { seq, place, recorded, decided } => {
                 let what = match (kind(&recorded), kind(&decided)) {
                     ("CallStarted", "CallStarted") => "prompt",
@@ -168,7 +170,9 @@ impl Replaying<'_> {
     fn reply(&mut self, sealed: &Sealed) {
         let Command::Submit { fence, draft } = command_of(&sealed.entry).command else { return };
         let builtin = sealed.entry.agent.and_then(|agent| self.state.agent(agent));
-        let (Some(AgentKind::Builtin), Some(claim)) = (builtin.map(|agent| agent.kind), self.state.claim(fence)) else {
+        let (Some(AgentKind::Builtin), Some(claim)) =
+            (builtin.map(|agent| agent.kind), self.state.claim(fence))
+        else {
             // A program's, or too late to be used.
             return;
         };
@@ -185,7 +189,12 @@ impl Replaying<'_> {
             }
             Err(error) if self.redacted => self.skip(sealed.entry.seq, &error.to_string()),
             Err(error) => {
-                self.difference(sealed.entry.seq, "reply", format!("a reply of hash {draft}"), error.to_string());
+                self.difference(
+                    sealed.entry.seq,
+                    "reply",
+                    format!("a reply of hash {draft}"),
+                    error.to_string(),
+                );
             }
         }
     }
@@ -209,7 +218,7 @@ fn kind(event: &str) -> &str {
 /// Two texts from a little before the first place where they differ.
 fn around(recorded: &str, decided: &str) -> (String, String) {
     let same = recorded.bytes().zip(decided.bytes()).take_while(|(a, b)| a == b).count();
-    let from = if same > BEFORE_BYTES { same - BEFORE_BYTES } else { 0 };
+    let from = same.saturating_sub(BEFORE_BYTES);
     let part = |text: &str| {
         let cut = |mut at: usize| {
             while !text.is_char_boundary(at) {
@@ -228,9 +237,11 @@ fn around(recorded: &str, decided: &str) -> (String, String) {
 fn say(view: &Replayed, state: &Run, output: &mut Output) -> Result<(), CliError> {
     let verdict = match view.differences {
         0 => "comes out the same".to_owned(),
-        number => format!("comes out otherwise in {}", entries(number)),
+        1 => "comes out otherwise in one place".to_owned(),
+        number => format!("comes out otherwise in {} places", count(number)),
     };
-    named(output, "run", &format!("{} {verdict}", view.run.0))?;
+    named(output, "run", &view.run.0.to_string())?;
+    named(output, "replay", &verdict)?;
     named(
         output,
         "entries",
@@ -242,7 +253,11 @@ fn say(view: &Replayed, state: &Run, output: &mut Output) -> Result<(), CliError
         ),
     )?;
     named(output, "prompts", &format!("{} rebuilt, the same by hash", count(view.prompts)))?;
-    named(output, "verdicts", &format!("{} whose mechanical checks came out the same", count(view.verdicts)))?;
+    named(
+        output,
+        "verdicts",
+        &format!("{} whose mechanical checks came out the same", count(view.verdicts)),
+    )?;
     named(output, "replies", &format!("{} of the built-in reader worked out again", count(view.replies)))?;
     named(output, "calls", "0 model calls, 0 tokens")?;
     named(output, "head", &format!("{} {}", view.head.seq, view.head.id.0))?;
@@ -256,8 +271,4 @@ fn say(view: &Replayed, state: &Run, output: &mut Output) -> Result<(), CliError
         named(output, "now", &first.found)?;
     }
     Ok(())
-}
-
-fn entries(number: u64) -> String {
-    if number == 1 { "1 place".to_owned() } else { format!("{} places", count(number)) }
 }

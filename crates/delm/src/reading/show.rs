@@ -37,7 +37,7 @@ pub(super) fn show(args: &OneRun, reading: &Reading, output: &mut Output) -> Res
     citations(&view.citations, output)?;
     heading(output, "the run")?;
     decided_under(&loaded.run, &view, output)?;
-    work(&view, output)?;
+    work(&loaded.run, &view, output)?;
     left_out(&view, output)?;
     next(&loaded.run, &view, reading, output)?;
     Ok(Exit::Success)
@@ -88,9 +88,10 @@ fn citations(citations: &[Citation], output: &mut Output) -> Result<(), CliError
             2,
             &format!("{label:<4}  {name}, {}, bytes {} to {}", cited.unit.0, cited.start, cited.end),
         )?;
-        let quote = cited.quote.as_deref().map_or_else(|| "(redacted)".to_owned(), |quote| {
-            format!("\"{}\"", one_line(quote))
-        });
+        let quote = cited
+            .quote
+            .as_deref()
+            .map_or_else(|| "(redacted)".to_owned(), |quote| format!("\"{}\"", one_line(quote)));
         paragraph(output, 8, &quote)?;
     }
     Ok(())
@@ -101,7 +102,11 @@ fn decided_under(run: &Run, view: &ShowView, output: &mut Output) -> Result<(), 
     if let Some(name) = &view.name {
         named(output, "name", name)?;
     }
-    named(output, "begun", &format!("{}, ran {}, by {}", time(view.began.0), span(view.ran_ms), view.engine))?;
+    named(
+        output,
+        "begun",
+        &format!("{}, ran {}, by {}", time(view.began.0), span(view.ran_ms), view.engine),
+    )?;
     named(output, "head", &format!("{} {}", view.head.seq, view.head.id.0))?;
     named(output, "tree", &format!("{} {}", view.tree.size, view.tree.root.0))?;
     let (worker, judge) = (model(&view.models.worker), model(&view.models.judge));
@@ -130,7 +135,7 @@ fn model(view: &ModelView) -> String {
     if params.is_empty() { view.model.clone() } else { format!("{} ({})", view.model, params.join(", ")) }
 }
 
-fn work(view: &ShowView, output: &mut Output) -> Result<(), CliError> {
+fn work(run: &Run, view: &ShowView, output: &mut Output) -> Result<(), CliError> {
     named(
         output,
         "read",
@@ -161,11 +166,16 @@ fn work(view: &ShowView, output: &mut Output) -> Result<(), CliError> {
     }
     named(output, "facts", &facts)?;
     let tokens = &view.tokens;
+    // What no provider counted is charged at the most it could be, and is no count.
+    let charged = match run.ledger().tokens_charged {
+        0 => String::new(),
+        tokens => format!(", at most {} that nobody counted", count(tokens)),
+    };
     named(
         output,
         "calls",
         &format!(
-            "{}; tokens {} in ({} cached), {} out; cost {}",
+            "{}; tokens {} in ({} cached), {} out{charged}; cost {}",
             count(view.calls),
             count(tokens.input),
             count(tokens.cached),
@@ -204,7 +214,11 @@ fn next(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> R
         paragraph(output, 2, &format!("ready: {}{more}", ready.join(", ")))?;
     }
     if reading.store.is_none() {
-        return paragraph(output, 2, "delm facts, delm replay and every other reading verb take this export too");
+        return paragraph(
+            output,
+            2,
+            "delm facts, delm replay and every other reading verb take this export too",
+        );
     }
     let name = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
     if view.resumable {

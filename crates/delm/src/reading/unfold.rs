@@ -92,9 +92,13 @@ fn of_unit(
     match level {
         LevelArg::Summary => {
             let summary = state.summary(label).ok_or_else(|| {
-                CliError::new("not_found", Exit::NotFound, format!("{label} has no summary: it was not read before planning"))
-                    .hint(format!("delm unfold {} {label} --level raw", run.short(12)))
-                    .run(run.to_string())
+                CliError::new(
+                    "not_found",
+                    Exit::NotFound,
+                    format!("{label} has no summary: it was not read before planning"),
+                )
+                .hint(format!("delm unfold {} {label} --level raw", run.short(12)))
+                .run(run.to_string())
             })?;
             view.summary = Some(text_or(blobs, &summary));
         }

@@ -71,6 +71,9 @@ pub(super) fn backup(args: &Backup, reading: &Reading, output: &mut Output) -> R
         return Ok(Exit::Success);
     }
     let (bytes, records) = (size(copied.bytes), plural(copied.records, "record"));
-    output.note(&format!("copied {bytes} of journal, {records}, to {}; its index is made when it is opened", copied.dir))?;
+    output.note(&format!(
+        "copied {bytes} of journal, {records}, to {}; its index is made when it is opened",
+        copied.dir
+    ))?;
     Ok(Exit::Success)
 }

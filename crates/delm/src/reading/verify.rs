@@ -56,8 +56,7 @@ fn checked(store: &Store, run: Digest) -> Result<(VerifyReport, u64), CliError> 
         let healed = store.health().entries_healed.saturating_sub(before);
         return Ok((report, healed));
     }
-    let places: Vec<String> =
-        report.damage.iter().take(DAMAGE_SHOWN).map(ToString::to_string).collect();
+    let places: Vec<String> = report.damage.iter().take(DAMAGE_SHOWN).map(ToString::to_string).collect();
     let more = report.damaged.saturating_sub(places.len() as u64);
     let more = if more > 0 { format!("\nand {}", plural(more, "place")) } else { String::new() };
     Err(damaged(format!("{}{more}", places.join("\n")), run))
@@ -102,7 +101,8 @@ fn view(
     let state = &loaded.run;
     let redacted = state.redacted().size() as u64;
     let head = state.head();
-    let head = head.ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the run has no first entry"))?;
+    let head =
+        head.ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the run has no first entry"))?;
     let store = report.map(|(report, healed)| StoreChecked {
         journal_bytes: report.journal_bytes,
         journal_records: report.records,
@@ -142,16 +142,22 @@ fn healings(report: &VerifyReport, entries: u64) -> Vec<String> {
 }
 
 fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
-    named(output, "run", &format!("{} is whole", view.run.0))?;
+    named(output, "run", &view.run.0.to_string())?;
     let redacted = if view.redacted > 0 { format!(", {} redacted", view.redacted) } else { String::new() };
-    let counts =
-        format!("{}, {}{redacted}", plural_entries(view.entries), plural(view.blobs, "blob"));
-    named(output, "checked", &format!("{counts}: every hash, the chain, and the law of every entry"))?;
+    let counts = format!("{}, {}{redacted}", plural_entries(view.entries), plural(view.blobs, "blob"));
+    named(output, "whole", &format!("{counts}: every hash, the chain, and the law of every entry"))?;
     match &view.store {
-        None => named(output, "export", "every line is as delm writes it, and every blob is the one that is named")?,
+        None => named(
+            output,
+            "export",
+            "every line is as delm writes it, and every blob is the one that is named",
+        )?,
         Some(store) => {
-            let journal =
-                format!("{} in {}, anchored", size(store.journal_bytes), plural(store.journal_records, "record"));
+            let journal = format!(
+                "{} in {}, anchored",
+                size(store.journal_bytes),
+                plural(store.journal_records, "record")
+            );
             named(output, "journal", &journal)?;
             if store.healed.is_empty() {
                 named(output, "index", "agrees with the journal")?;
@@ -166,5 +172,9 @@ fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
 }
 
 fn plural_entries(entries: u64) -> String {
-    if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", crate::output::human::count(entries)) }
+    if entries == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{} entries", crate::output::human::count(entries))
+    }
 }

@@ -42,7 +42,8 @@ pub(super) fn heading(output: &mut Output, text: &str) -> Result<(), CliError> {
 }
 
 fn lines(output: &Output, indent: usize, text: &str) -> Vec<String> {
-    let columns = output.style().columns.map(|columns| usize::from(columns).saturating_sub(indent).max(COLUMNS_MIN));
+    let columns =
+        output.style().columns.map(|columns| usize::from(columns).saturating_sub(indent).max(COLUMNS_MIN));
     let safe = harmless(text);
     let mut lines = Vec::new();
     for line in safe.lines() {
@@ -57,20 +58,19 @@ fn lines(output: &Output, indent: usize, text: &str) -> Vec<String> {
     lines
 }
 
-/// Breaks a line at blanks; a word that is wider than the line stands alone and runs over.
+/// Breaks a line at blanks, each part set in as the line is; a word wider than the line stands alone and runs over.
 fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
     if line.width() <= columns {
         lines.push(line.to_owned());
         return;
     }
+    let margin = " ".repeat((line.len() - line.trim_start_matches(' ').len()).min(columns / 2));
     let mut now = String::new();
     for word in line.split_whitespace() {
         if !now.is_empty() && now.width() + 1 + word.width() > columns {
             lines.push(std::mem::take(&mut now));
         }
-        if !now.is_empty() {
-            now.push(' ');
-        }
+        now.push_str(if now.is_empty() { &margin } else { " " });
         now.push_str(word);
     }
     lines.push(now);

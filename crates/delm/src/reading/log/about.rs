@@ -55,9 +55,7 @@ impl About {
             Event::DraftSubmitted(draft) => self.claims.contains(&draft.fence),
             Event::ResultRefused(refused) => self.claims.contains(&refused.fence),
             Event::SummaryChecked(checked) => self.subject == Subject::Unit(checked.unit),
-            Event::GistProposed(proposed) => {
-                proposed.task == self.subject && note(&mut self.proposals, seq)
-            }
+            Event::GistProposed(proposed) => proposed.task == self.subject && note(&mut self.proposals, seq),
             Event::VerdictGiven(given) => given.task == self.subject,
             Event::GistAdmitted(admitted) => {
                 admitted.task == self.subject && note(&mut self.facts, admitted.label)

@@ -138,7 +138,7 @@ impl Reader<'_> {
         if self.patch {
             item = item.with_texts(sealed, event, self.blobs);
         }
-        sink.push(&item)?;
+        sink.push(&item, self.blobs)?;
         Ok(true)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Refuses to hold lines back for a table: what is followed must be seen at once.
 
+use delm_core::entry::Blobs;
 use delm_wire::view::{LogItem, LogTag};
 use serde_json::Value;
 
@@ -32,12 +33,42 @@ const COLUMNS_WITH_TEXTS: &[Column] = &[
 
 /// Fields that people are shown first, where an event has them.
 const FIRST: &[&str] = &[
-    "label", "task", "unit", "source", "job", "call", "outcome", "kind", "grade", "model", "principal", "purpose",
-    "cause", "round", "attempt", "gist", "answer", "question", "text", "name", "reason", "error", "draft", "reply",
+    "label",
+    "task",
+    "unit",
+    "source",
+    "job",
+    "call",
+    "agent",
+    "purpose",
+    "outcome",
+    "cause",
+    "gist",
+    "answer",
+    "question",
+    "name",
+    "reason",
+    "error",
+    "text",
+    "kind",
+    "grade",
+    "answer_kind",
+    "round",
+    "attempt",
+    "model",
+    "principal",
+    "draft",
+    "reply",
 ];
 
-/// Fields that people are not shown: they stand elsewhere on the line, or fill it.
-const NOT_SHOWN: &[&str] = &["agent", "nonce", "limits", "templates", "prices", "deadline_ms", "original", "program"];
+/// Fields that people are not shown: they would fill the line.
+const NOT_SHOWN: &[&str] = &["nonce", "limits", "templates", "prices", "deadline_ms", "original", "program"];
+
+/// Fields whose words people are shown instead of a hash. Whole documents are not among them.
+const WORDS: &[&str] = &["gist", "answer", "question", "name", "reason", "error"];
+
+/// The longest text that is looked at for a line, in bytes.
+const WORDS_BYTES_MAX: usize = 400;
 
 /// Digits of a hash that people are shown.
 const SHORT: usize = 8;
@@ -73,11 +104,11 @@ impl<'a> Sink<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, item: &LogItem) -> Result<(), CliError> {
+    pub(super) fn push(&mut self, item: &LogItem, blobs: &dyn Blobs) -> Result<(), CliError> {
         match self {
             Self::Lines { output, columns, left } => {
                 *left = left.saturating_sub(1);
-                line(output, *columns, item)
+                line(output, *columns, item, blobs)
             }
             Self::List(listing) => Ok(listing.push(item, || cells(item))?),
         }
@@ -93,7 +124,9 @@ impl<'a> Sink<'a> {
     pub(super) fn finish(self, next: Option<&str>) -> Result<(), CliError> {
         match (self, next) {
             (Self::List(listing), next) => Ok(listing.finish(next)?),
-            (Self::Lines { output, .. }, Some(next)) => Ok(output.note(&format!("there is more: --after {next}"))?),
+            (Self::Lines { output, .. }, Some(next)) => {
+                Ok(output.note(&format!("there is more: --after {next}"))?)
+            }
             (Self::Lines { .. }, None) => Ok(()),
         }
     }
@@ -104,7 +137,9 @@ fn agent(item: &LogItem) -> String {
 }
 
 fn cells(item: &LogItem) -> Vec<String> {
-    let json = |value: &Result<String, serde_json::Error>| value.as_ref().map_or_else(ToString::to_string, Clone::clone);
+    let json = |value: &Result<String, serde_json::Error>| {
+        value.as_ref().map_or_else(ToString::to_string, Clone::clone)
+    };
     let mut cells = vec![
         item.seq.to_string(),
         item.at.to_string(),
@@ -118,12 +153,12 @@ fn cells(item: &LogItem) -> Vec<String> {
     cells
 }
 
-fn line(output: &mut Output, columns: usize, item: &LogItem) -> Result<(), CliError> {
+fn line(output: &mut Output, columns: usize, item: &LogItem, blobs: &dyn Blobs) -> Result<(), CliError> {
     let at = time(item.at.0);
     let clock = at.get(11..23).unwrap_or(&at);
     let (dim, off) = if output.style().colour { ("\u{1b}[2m", "\u{1b}[0m") } else { ("", "") };
     let head = format!("{:>5}  {clock}  {:<4} ", item.seq, agent(item));
-    let rest = format!("{:<16} {}", item.event.kind, words(item));
+    let rest = format!("{:<16} {}", item.event.kind, words(item, blobs));
     let rest = clipped(&one_line_kept(&rest), columns.saturating_sub(head.len()));
     output.line(format!("{dim}{head}{off}{rest}").trim_end())?;
     for (hash, text) in item.texts.iter().flatten() {
@@ -145,12 +180,27 @@ fn one_line_kept(text: &str) -> String {
 }
 
 /// An event's fields in short.
-fn words(item: &LogItem) -> String {
+fn words(item: &LogItem, blobs: &dyn Blobs) -> String {
     let Ok(Value::Object(fields)) = serde_json::to_value(&item.event.data) else { return String::new() };
+    // Who commanded stands at the beginning of the line.
+    let said = |name: &str| name == "agent" && item.agent.is_some();
     let shown = |name: &&str| !NOT_SHOWN.contains(name) && !FIRST.contains(name);
     let rest = fields.keys().map(String::as_str).filter(shown);
-    let names = FIRST.iter().copied().chain(rest);
-    names.filter_map(|name| Some(format!("{name}={}", short(fields.get(name)?)?))).collect::<Vec<_>>().join(" ")
+    let names = FIRST.iter().copied().filter(|name| !said(name)).chain(rest);
+    let field = |name: &str| {
+        let value = fields.get(name)?;
+        let words = || WORDS.contains(&name) || (name == "text" && item.event.kind == "task_added");
+        let text = value.as_str().filter(|_| words()).and_then(|hash| first_words(hash, blobs));
+        Some(format!("{name}={}", text.or_else(|| short(value))?))
+    };
+    names.filter_map(field).collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of the text behind a hash, in quotation marks.
+fn first_words(hash: &str, blobs: &dyn Blobs) -> Option<String> {
+    let bytes = blobs.blob(&hash.parse().ok()?)?;
+    let start = bytes.get(..WORDS_BYTES_MAX).unwrap_or(&bytes);
+    Some(format!("\"{}\"", one_line(&String::from_utf8_lossy(start))))
 }
 
 /// A value in short; none if it says nothing.

@@ -63,13 +63,8 @@ impl Ran {
     }
 }
 
-const JSON: Style = Style {
-    mode: Mode::Json,
-    columns: None,
-    colour: false,
-    progress_tty: false,
-    progress_colour: false,
-};
+const JSON: Style =
+    Style { mode: Mode::Json, columns: None, colour: false, progress_tty: false, progress_colour: false };
 const PIPE: Style = Style { mode: Mode::People, ..JSON };
 const TERMINAL: Style = Style { columns: Some(80), ..PIPE };
 
@@ -112,10 +107,7 @@ impl World {
         let model = format!("script:{}", file.display());
         let choice = delm_llm::ModelChoice { model: model.clone(), params: Vec::new() };
         let built = delm_llm::build(&choice, &delm_llm::Providers::default()).unwrap();
-        world.drive(
-            begin(None, &model, 3),
-            Workers { worker: Some(built.clone()), judge: Some(built) },
-        );
+        world.drive(begin(None, &model, 3), Workers { worker: Some(built.clone()), judge: Some(built) });
         world
     }
 
@@ -210,7 +202,7 @@ fn begin(name: Option<&str>, model: &str, agents: u32) -> (StartRun, Vec<Blob>) 
     (StartRun { run, sources, skipped, agents }, blobs)
 }
 
-/// Numbers that differ from run to run, by what they are: agents race.
+/// Columns of the widest line.
 fn widest(text: &str) -> usize {
     text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0)
 }
@@ -221,4 +213,10 @@ fn framed(text: &str) -> String {
         let _never = writeln!(framed, "|{line}");
         framed
     })
+}
+
+/// Where a quote stands in its document.
+fn range(quote: &serde_json::Value) -> std::ops::Range<usize> {
+    let place = |name: &str| usize::try_from(quote[name].as_u64().unwrap()).unwrap();
+    place("start")..place("end")
 }

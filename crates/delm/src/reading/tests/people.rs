@@ -56,15 +56,25 @@ fn show_says_what_the_answer_is_and_what_to_do_next() {
     }
     let scripted = World::scripted(SCRIPT);
     let text = ran(&scripted.reading, "show", TERMINAL).ok();
-    assert!(text.contains("answer (text: written by a model") && text.contains("cost unknown"), "{}", framed(&text));
+    assert!(
+        text.contains("answer (text: written by a model") && text.contains("cost unknown"),
+        "{}",
+        framed(&text)
+    );
 }
 
 #[test]
 fn a_pipe_gets_whole_lines() {
     let world = World::read();
-    for (line, columns) in [("ls", 7), ("facts", 6), ("queue", 7), ("agents", 11), ("calls", 10), ("log", 5), ("log -p", 6)] {
+    for (line, columns) in
+        [("ls", 7), ("facts", 6), ("queue", 7), ("agents", 9), ("calls", 10), ("log", 5), ("log -p", 6)]
+    {
         let text = ran(&world.reading, line, PIPE).ok();
-        assert!(text.lines().all(|line| line.matches('\t').count() == columns - 1), "{line}\n{}", framed(&text));
+        assert!(
+            text.lines().all(|line| line.matches('\t').count() == columns - 1),
+            "{line}\n{}",
+            framed(&text)
+        );
         assert!(!text.contains('…'), "{line}");
     }
     let run = world.run().to_string();
@@ -74,7 +84,9 @@ fn a_pipe_gets_whole_lines() {
 #[test]
 fn a_page_that_ends_says_how_to_go_on() {
     let world = World::read();
-    for line in ["facts --limit 1", "log --limit 1", "log --reverse --limit 1", "agents --limit 1", "queue --limit 1"] {
+    for line in
+        ["facts --limit 1", "log --limit 1", "log --reverse --limit 1", "agents --limit 1", "queue --limit 1"]
+    {
         let ran = ran(&world.reading, line, TERMINAL);
         assert!(ran.err.starts_with("there is more: --after "), "{line}: {}", ran.err);
     }
@@ -92,7 +104,14 @@ fn the_bytes_behind_every_name_are_the_bytes() {
     assert_eq!(cat("F1"), facts["items"][0]["text"]);
     assert_eq!(cat("answer"), json(&world.reading, "show")["answer"]);
     assert!(cat("a1").contains("extractive"));
-    for (what, code) in [("S99", "not_found"), ("S1.99", "not_found"), ("F999", "not_found"), ("T999", "not_found"), ("a9", "not_found"), ("c1", "not_found")] {
+    for (what, code) in [
+        ("S99", "not_found"),
+        ("S1.99", "not_found"),
+        ("F999", "not_found"),
+        ("T999", "not_found"),
+        ("a9", "not_found"),
+        ("c1", "not_found"),
+    ] {
         let error = ran(&world.reading, &format!("cat {what}"), PIPE).error();
         assert_eq!((error.code, error.exit), (code, Exit::NotFound), "{what}");
     }
@@ -113,7 +132,9 @@ fn prompts_are_rebuilt_for_every_call() {
     }
     let again = json(&world.reading, "calls")["items"].as_array().unwrap().iter().any(|call| {
         let label = call["call"].as_str().unwrap();
-        ran(&world.reading, &format!("cat {label} --prompt"), PIPE).ok().contains("=== assistant ===\nno JSON at all")
+        ran(&world.reading, &format!("cat {label} --prompt"), PIPE)
+            .ok()
+            .contains("=== assistant ===\nno JSON at all")
     });
     assert!(again, "the plan that was nonsense is asked for again");
     assert_eq!(ran(&world.reading, "cat c999", PIPE).error().exit, Exit::NotFound);
@@ -125,27 +146,15 @@ fn unfolding_leads_from_a_fact_to_the_words_it_stands_on() {
     let raw = json(&world.reading, "unfold F1 --level raw");
     let quote = &raw["raw"][0];
     let file = std::fs::read_to_string(sources().join(quote["name"].as_str().unwrap())).unwrap();
-    let (start, end) = (quote["start"].as_u64().unwrap() as usize, quote["end"].as_u64().unwrap() as usize);
-    assert_eq!(file[start..end], *quote["quote"].as_str().unwrap());
+    let range = range(quote);
+    assert_eq!(file[range], *quote["quote"].as_str().unwrap());
     let near = json(&world.reading, "unfold S1.2 --level raw");
-    let units: Vec<_> = near["raw"].as_array().unwrap().iter().map(|unit| unit["unit"].as_str().unwrap()).collect();
+    let units: Vec<_> =
+        near["raw"].as_array().unwrap().iter().map(|unit| unit["unit"].as_str().unwrap()).collect();
     assert_eq!(units[..2], ["S1.1", "S1.2"]);
     let error = ran(&world.reading, "unfold S1.1", PIPE).error();
     assert_eq!(error.exit, Exit::NotFound);
     assert!(error.hint.unwrap().contains("--level raw"));
     let read = World::scripted(SCRIPT);
     assert_eq!(ran(&read.reading, "unfold F999", PIPE).error().exit, Exit::NotFound);
-}
-
-#[test]
-#[ignore = "prints everything for eyes"]
-fn look() {
-    for world in [World::read(), World::scripted(SCRIPT)] {
-        for line in LINES.iter().chain(&["cat c2", "unfold F2"]) {
-            if *line != "log -p" {
-                let ran = ran(&world.reading, line, TERMINAL);
-                eprintln!("$ delm {line}\n{}{}{:?}\n", ran.out, ran.err, ran.ended);
-            }
-        }
-    }
 }

@@ -18,7 +18,9 @@ fn an_export_is_the_same_each_time_and_reads_as_the_run_does() {
         let first = std::fs::read_to_string(&path).unwrap();
         assert_eq!(ran(&world.reading, "export", PIPE).ok(), first);
         assert_eq!(ran(&export, "export", PIPE).ok(), first, "an export of an export is that export");
-        for line in ["facts", "facts --rejected", "queue", "agents", "calls", "log -p", "show", "replay", "ls"] {
+        for line in
+            ["facts", "facts --rejected", "queue", "agents", "calls", "log -p", "show", "replay", "ls"]
+        {
             assert_eq!(json(&export, line), json(&world.reading, line), "{line}");
         }
         let (mut here, mut there) = (json(&world.reading, "verify"), json(&export, "verify"));
@@ -153,8 +155,10 @@ fn following_shows_what_comes_and_ends_with_the_run() {
     };
     let lines = Style { mode: Mode::Jsonl, ..JSON };
     let followed = ran_until(&reading, "log -f --kind claimed,run_ended", lines, &more).ok();
-    let kinds: Vec<serde_json::Value> =
-        followed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"]["kind"].clone()).collect();
+    let kinds: Vec<serde_json::Value> = followed
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"]["kind"].clone())
+        .collect();
     assert_eq!(kinds, ["claimed", "run_ended"]);
     assert_eq!(ran(&reading, "log -f", PIPE).ok(), ran(&reading, "log", PIPE).ok());
 }
@@ -165,9 +169,16 @@ fn a_live_run_shows_who_holds_what() {
     hand.claim(|_| {});
     let reading = &hand.world.reading;
     let queue = ran(reading, "queue", TERMINAL).ok();
-    assert!(queue.contains("plan") && queue.contains("claimed") && queue.contains("2m 00s"), "{}", framed(&queue));
+    assert!(
+        queue.contains("plan") && queue.contains("claimed") && queue.contains("2m 00s"),
+        "{}",
+        framed(&queue)
+    );
     let agents = json(reading, "agents");
-    assert_eq!((&agents["items"][0]["state"], &agents["items"][1]["state"]), (&"working".into(), &"waiting".into()));
+    assert_eq!(
+        (&agents["items"][0]["state"], &agents["items"][1]["state"]),
+        (&"working".into(), &"waiting".into())
+    );
     let show = ran(reading, "show", TERMINAL).ok();
     assert!(show.contains("outcome   live") && show.contains("delm resume "), "{}", framed(&show));
     assert!(ran(reading, "cat answer", PIPE).error().message.contains("no answer"));
