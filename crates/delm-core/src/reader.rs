@@ -92,12 +92,15 @@ impl Known {
     }
 }
 
-/// The facts of the context that a claim reads, withdrawn ones left out.
+/// The findings and failures of the context that a claim reads, withdrawn ones left out.
 fn known(run: &Run, blobs: &dyn Blobs, claim: &Claim) -> Result<Vec<Known>, RenderError> {
     let mut known = Vec::new();
     for note in run.context(claim.length.unwrap_or(0)) {
         let Note::Admitted(label) = note else { continue };
-        let Some(fact) = run.fact(label).filter(|fact| fact.withdrawn.is_none()) else { continue };
+        let finding = |kind: GistKind| kind != GistKind::Reading;
+        // What a unit holds is no answer to a task: counted as one, it would push the first tasks to later passages.
+        let fact = run.fact(label).filter(|fact| fact.withdrawn.is_none() && finding(fact.proposal.kind));
+        let Some(fact) = fact else { continue };
         known.push(Known {
             fact: label,
             text: text(blobs, &fact.proposal.gist, "a gist")?,
