@@ -27,7 +27,7 @@ pub const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// What a run begins with.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Begin {
     pub question: String,
     pub documents: Vec<(String, String)>,

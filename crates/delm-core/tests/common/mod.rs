@@ -7,8 +7,10 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "events are told apart a group at a time")]
 
 pub mod begin;
+pub mod chaos;
 pub mod laws;
 pub mod replies;
 pub mod script;
