@@ -1,7 +1,6 @@
 //! The dispatcher: what it stages, what it lets out and when, who waits for work, and what time does to commands.
 //!
 //! Refuses to look inside: only what a shell sees is judged.
-#![expect(clippy::panic, reason = "a test stops at the first thing that is not as it must be")]
 
 mod common;
 
