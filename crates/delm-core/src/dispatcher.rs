@@ -18,6 +18,9 @@ use crate::prompt;
 use crate::request::Request;
 use crate::run::{Phase, Run};
 
+/// Entries longer than this are read back before they are written.
+const ENTRY_BYTES_CHECKED: usize = 1 << 20;
+
 /// Names one command given to the dispatcher until it is answered.
 pub type Ticket = u64;
 
@@ -247,6 +250,13 @@ impl Dispatcher {
             }
             Ok(decision) => {
                 let entry = entry_of(&self.staged, &envelope, decision.events, at).seal();
+                // Only a first entry with very many documents comes near the bound; what could not be read back is not written.
+                if entry.bytes.len() > ENTRY_BYTES_CHECKED
+                    && let Err(error) = Sealed::from_bytes(&entry.bytes)
+                {
+                    let what = alloc::format!("too many documents for one run: {error}");
+                    return self.answer(Answered { ticket, outcome: Err(Refusal::Invalid { what }) });
+                }
                 let named = crate::blobs::named_by(&entry.entry);
                 let made = decision.blobs.into_iter().chain(brought.iter().cloned());
                 let blobs: Vec<Blob> = made.filter(|blob| named.contains(&blob.hash)).collect();

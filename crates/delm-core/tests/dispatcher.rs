@@ -209,7 +209,7 @@ fn blobs_of_staged_entries_are_found_before_they_are_durable() {
     shell.claim(1);
     let answered = shell.sync();
     let asked =
-        answered.iter().filter_map(|answered| answered.outcome.as_ref().ok()?.request.as_ref()).last();
+        answered.iter().filter_map(|answered| answered.outcome.as_ref().ok()?.request.as_ref()).next_back();
     assert!(asked.is_some_and(|request| request.ask.contains("Who built it?")));
     let mut run = Run::default();
     for sealed in &shell.log {

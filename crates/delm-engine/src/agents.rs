@@ -54,27 +54,55 @@ impl Shared {
 }
 
 /// Lets one agent work until the run stops or ends.
-pub(crate) async fn work(shared: Arc<Shared>, mut machine: Machine) {
+///
+/// # Errors
+/// A refusal that an agent cannot go on after: a mistake of ours.
+pub(crate) async fn work(shared: Arc<Shared>, mut machine: Machine) -> Result<(), Refusal> {
     let mut input = Input::Begin;
     loop {
-        input = match shared.tell(&mut machine, input) {
+        let output = match told(&shared, machine, input).await {
+            Some((back, output)) => {
+                machine = back;
+                output
+            }
+            None => return Ok(()),
+        };
+        input = match output {
             Output::Send(envelope, blobs) => match send(&shared, envelope, blobs).await {
                 Some(outcome) => Input::Answered(outcome),
-                None => return,
+                None => return Ok(()),
             },
             Output::Call(calling) => match call(&shared, &mut machine, &calling).await {
                 Some(input) => input,
-                None => return,
+                None => return Ok(()),
             },
             // A renewal is answered within `call`; outside one there is nothing to go on with.
             Output::Continue => Input::Begin,
+            Output::Stop(Refusal::NotRunning { .. } | Refusal::NoWork) => return Ok(()),
             Output::Stop(refusal) => {
-                if !matches!(refusal, Refusal::NotRunning { .. } | Refusal::NoWork) {
-                    tracing::error!(agent = %machine.agent(), %refusal, "an agent stops");
-                }
-                return;
+                tracing::error!(agent = %machine.agent(), %refusal, "an agent stops");
+                return Err(refusal);
             }
         };
+    }
+}
+
+/// Tells a machine something; where that means work of the built-in reader, on a thread that may take its time.
+async fn told(shared: &Arc<Shared>, mut machine: Machine, input: Input) -> Option<(Machine, Output)> {
+    if shared.workers.worker.is_some() && shared.workers.judge.is_some() {
+        let output = shared.tell(&mut machine, input);
+        return Some((machine, output));
+    }
+    let theirs = shared.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let output = theirs.tell(&mut machine, input);
+        (machine, output)
+    });
+    match work.await {
+        Ok(done) => Some(done),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is ending.
+        Err(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Refuses to go back: an NTP step or a suspended laptop changes no order.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use delm_core::ids::Millis;
@@ -50,5 +50,24 @@ impl Clock for SystemClock {
         let now = state.wall_ms.saturating_add(passed_ms).max(state.last_ms);
         state.last_ms = now;
         now
+    }
+}
+
+/// A clock that begins no earlier than a run's newest entry, whatever the machine says: leases go on from there.
+pub(crate) struct NoEarlier {
+    clock: Arc<dyn Clock>,
+    ahead_ms: Millis,
+}
+
+impl NoEarlier {
+    pub(crate) fn than(clock: Arc<dyn Clock>, at_ms: Millis) -> Self {
+        let ahead_ms = at_ms.saturating_sub(clock.now_ms());
+        Self { clock, ahead_ms }
+    }
+}
+
+impl Clock for NoEarlier {
+    fn now_ms(&self) -> Millis {
+        self.clock.now_ms().saturating_add(self.ahead_ms)
     }
 }

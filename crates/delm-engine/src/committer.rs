@@ -14,6 +14,7 @@ pub(crate) type Committed = Result<usize, AppendError>;
 /// Sends batches to the committing thread.
 pub(crate) struct Committer {
     batches: std::sync::mpsc::Sender<Vec<Append>>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Committer {
@@ -24,7 +25,7 @@ impl Committer {
     pub(crate) fn start(log: Arc<dyn Log>) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Committed>)> {
         let (batches, inbox) = std::sync::mpsc::channel::<Vec<Append>>();
         let (outcomes, outcome) = mpsc::unbounded_channel();
-        thread::Builder::new().name("delm-commit".into()).spawn(move || {
+        let thread = thread::Builder::new().name("delm-commit".into()).spawn(move || {
             while let Ok(batch) = inbox.recv() {
                 let count = batch.len();
                 let committed = log.commit(batch).into_iter().find_map(Result::err).map_or(Ok(count), Err);
@@ -34,11 +35,17 @@ impl Committer {
                 }
             }
         })?;
-        Ok((Self { batches }, outcome))
+        Ok((Self { batches, thread }, outcome))
     }
 
     /// Hands a batch over. A thread that is gone shows as a closed channel of outcomes.
     pub(crate) fn send(&self, batch: Vec<Append>) -> bool {
         self.batches.send(batch).is_ok()
+    }
+
+    /// Lets the thread end, so that nobody holds the log any more. A panic in it has shown as a closed channel.
+    pub(crate) fn end(self) {
+        drop(self.batches);
+        let _ended = self.thread.join();
     }
 }

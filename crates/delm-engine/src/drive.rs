@@ -17,7 +17,7 @@ use delm_core::reader::Corpus;
 use delm_core::run::{Phase, Run};
 use delm_log::{Append, AppendError, Log, LogError, Term};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::agents::{Shared, Workers, work};
 use crate::blobs::BlobCache;
@@ -52,11 +52,17 @@ pub enum EngineError {
     /// The system gives no thread.
     #[error("no thread for commits could be started: {0}")]
     Thread(#[from] std::io::Error),
-    /// Every agent stopped though the run goes on.
-    #[error("every agent stopped although the run is {phase:?}")]
-    Stalled {
-        /// Where the run stands.
-        phase: Phase,
+    /// An agent stopped though the run goes on.
+    #[error("an agent stopped although the run goes on: {what}")]
+    AgentDied {
+        /// Why.
+        what: String,
+    },
+    /// The task that drives the run ended without a word.
+    #[error("the task that drives the run is gone: {what}")]
+    DriverGone {
+        /// What is known of it.
+        what: String,
     },
 }
 
@@ -81,7 +87,7 @@ impl Running {
     pub async fn wait(self) -> Result<Run, EngineError> {
         match self.done.await {
             Ok(outcome) => outcome,
-            Err(_) => Err(EngineError::CommitterGone),
+            Err(error) => Err(EngineError::DriverGone { what: error.to_string() }),
         }
     }
 }
@@ -196,13 +202,14 @@ impl Task {
         mut self,
         mut inbox: mpsc::UnboundedReceiver<Message>,
         mut outcomes: mpsc::UnboundedReceiver<Committed>,
-        mut agents: JoinSet<()>,
+        mut agents: JoinSet<Result<(), Refusal>>,
     ) -> Result<Run, EngineError> {
         let mut messages = Vec::new();
         loop {
             self.hand_over()?;
             if let Some(run) = self.finished() {
                 agents.shutdown().await;
+                self.committer.end();
                 return Ok(run);
             }
             let timer = self.until_deadline();
@@ -214,7 +221,7 @@ impl Task {
                         messages.drain(..).for_each(|message| self.take(message));
                     }
                 }
-                Some(_) = agents.join_next(), if self.batches == 0 => self.agent_gone(&agents)?,
+                Some(stopped) = agents.join_next(), if self.batches == 0 => self.agent_gone(stopped)?,
                 () = sleep(timer), if timer.is_some() => {
                     self.driver.dispatcher.tick(&*self.driver.blobs, self.driver.clock.now_ms());
                 }
@@ -290,13 +297,13 @@ impl Task {
         (over && self.batches == 0).then(|| run.clone())
     }
 
-    fn agent_gone(&self, agents: &JoinSet<()>) -> Result<(), EngineError> {
-        let run = self.driver.dispatcher.published();
-        let programs = run.agents().iter().any(|(_, agent)| agent.kind == AgentKind::Program && !agent.left);
-        if agents.is_empty() && !programs && run.phase() == Phase::Running {
-            return Err(EngineError::Stalled { phase: run.phase() });
+    /// An agent stops when the run does. One that stops otherwise would be missed by others who wait for its verdict.
+    fn agent_gone(&self, stopped: Result<Result<(), Refusal>, JoinError>) -> Result<(), EngineError> {
+        match stopped {
+            Err(error) if error.is_panic() => Err(EngineError::AgentDied { what: error.to_string() }),
+            Ok(Err(refusal)) => Err(EngineError::AgentDied { what: refusal.to_string() }),
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn until_deadline(&self) -> Option<Duration> {

@@ -18,7 +18,7 @@ use delm_log::{Append, AppendError, Log, LogError};
 
 use crate::agents::Workers;
 use crate::blobs::BlobCache;
-use crate::clock::Clock;
+use crate::clock::{Clock, NoEarlier};
 use crate::drive::{Driver, EngineError, Running};
 use crate::load::{LoadError, load};
 
@@ -83,6 +83,7 @@ pub fn resume(
     let name = loaded.run.started().map(|started| started.policy.clone());
     let name = name.unwrap_or(PolicyName { name: String::new(), version: 0 });
     let policy = policy(&name).ok_or(StartError::UnknownPolicy(name))?;
+    let clock: Arc<dyn Clock> = Arc::new(NoEarlier::than(clock, loaded.run.at()));
     let dispatcher = Dispatcher::new(policy, loaded.run);
     let command = Command::Resume { engine: engine.into(), changes };
     let blobs = loaded.blobs.clone();

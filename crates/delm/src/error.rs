@@ -123,6 +123,11 @@ impl CliError {
         Self::new(CLOSED_PIPE, Exit::Success, "whoever read the output has gone")
     }
 
+    /// True for the quiet end when whoever read our output has gone.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.code == CLOSED_PIPE
+    }
+
     /// Adds what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

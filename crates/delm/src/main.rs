@@ -60,6 +60,8 @@ fn run(cli: Cli, arguments: &[String]) -> Result<Exit, (CliError, Style)> {
     let ended = verbs::run(cli, context);
     // What was written before a failure is shown too; the failure itself is the more important news.
     let flushed = output.flush().map_err(CliError::from);
+    // A reader that has gone changes nothing about how a verb ended.
+    let flushed = flushed.or_else(|error| if error.is_closed_pipe() { Ok(()) } else { Err(error) });
     ended.and_then(|exit| flushed.map(|()| exit)).map_err(|error| (error, style))
 }
 

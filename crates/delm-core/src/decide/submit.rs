@@ -15,10 +15,10 @@ use crate::event::{
     AnswerGiven, AnswerKind, CallFailed, CallFault, CallFinished, DraftSubmitted, Late, Level, Outcome,
     PauseCause, Purpose, ResultRefused, RunEnded, Unfolded,
 };
-use crate::ids::{CallId, Digest, FactId, Fence, Job, Label};
+use crate::ids::{CallId, Digest, FactId, Fence, Job, Label, MicroUsd};
 use crate::prompt;
 use crate::reply::{FinalizeReply, Reply};
-use crate::run::{Claim, Phase};
+use crate::run::{Claim, OpenCall, Phase};
 
 impl Builder<'_> {
     /// A model replied.
@@ -153,15 +153,13 @@ impl Builder<'_> {
         let (agent, fence) = self.own_call(call.call)?;
         self.given(&call.error, "an error")?;
         let open = self.run.open_call(call.call).cloned().ok_or(Refusal::UnknownCall { call: call.call })?;
-        // A request that was refused or never arrived took nothing; one let go may have taken everything.
-        let lost = call.fault == CallFault::Lost;
-        let reserved = open.started.reserved_microusd;
+        let (charged_microusd, charged_tokens) = self.charge(call, &open);
         self.emit(CallFailed {
             call: call.call,
             fault: call.fault,
             error: call.error,
-            charged_microusd: if lost { reserved } else { reserved.map(|_| 0) },
-            charged_tokens: if lost { open.started.reserved_tokens } else { 0 },
+            charged_microusd,
+            charged_tokens,
             tries: call.tries,
         })?;
         if self.run.claim(fence).is_none_or(|claim| claim.agent != agent) {
@@ -178,6 +176,18 @@ impl Builder<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What a call without a reply is charged: nothing if nothing was sent, else the most it could take, since nobody says
+    /// what it took. Money is unknown rather than guessed, unless a budget has to be kept.
+    fn charge(&self, call: &CallLost, open: &OpenCall) -> (Option<MicroUsd>, u64) {
+        let reserved = open.started.reserved_microusd;
+        let lost = call.fault == CallFault::Lost;
+        if call.tries == 0 && !lost {
+            return (reserved.map(|_| 0), 0);
+        }
+        let kept = lost || self.run.limits().budget_microusd > 0;
+        (reserved.filter(|_| kept), open.started.reserved_tokens)
     }
 
     /// A typed reply to a live claim.

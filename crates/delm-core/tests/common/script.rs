@@ -228,8 +228,11 @@ impl Script {
                 Some("lost") => CallFault::Lost,
                 _ => return Err("fail CALL provider|request|lost WORDS".into()),
             };
-            let error = Blob::new(options[1..].join(" ").into_bytes());
-            return Ok((Command::Fail(CallLost { call, fault, error: error.hash, tries: 1 }), vec![error]));
+            let tries = options.get(1).and_then(|option| option.strip_prefix("tries="));
+            let words = options.get(if tries.is_some() { 2.. } else { 1.. }).unwrap_or_default();
+            let tries = tries.map_or(Ok(1), str::parse).map_err(|_| "tries=NUMBER")?;
+            let error = Blob::new(words.join(" ").into_bytes());
+            return Ok((Command::Fail(CallLost { call, fault, error: error.hash, tries }), vec![error]));
         }
         let mut tokens = Some(Tokens { input: 100, output: 50, cached: 0 });
         for option in options {

@@ -4,9 +4,10 @@
 
 use delm_core::event::Extractor;
 use delm_core::ids::Digest;
+use delm_core::prompt::BUILTIN;
 
 use super::begin::Plan;
-use super::plan::of_settings;
+use super::plan::of_models;
 use crate::config::Settings;
 use crate::docs::{Document, Documents};
 use crate::error::CliError;
@@ -49,9 +50,8 @@ pub(super) fn plan(settings: &Settings) -> Result<Plan, CliError> {
         hash: Digest::of_blob(text.as_bytes()),
     });
     let documents = Documents { read: read.collect(), skipped: Vec::new() };
-    let mut plan = of_settings(QUESTION.to_owned(), documents, settings)?;
-    plan.worker.model = delm_core::prompt::BUILTIN.to_owned();
-    plan.judge.model = delm_core::prompt::BUILTIN.to_owned();
+    let builtin = || BUILTIN.to_owned();
+    let mut plan = of_models(QUESTION.to_owned(), documents, settings, (builtin(), builtin()))?;
     plan.limits.budget_microusd = 0;
     plan.templates.clear();
     plan.prices.clear();

@@ -33,8 +33,8 @@ use crate::progress::Progress;
 use crate::refs::{RunName, RunRef};
 use crate::signals::Signals;
 use begin::Plan;
+use owner::Owner;
 pub(crate) use owner::ask_owner;
-use owner::{Driven, Owner};
 use watch::Watch;
 
 /// What a verb that drives a run is given.
@@ -81,7 +81,8 @@ impl Ended {
 /// [`CliError`].
 pub(crate) fn demo(_: Demo, mut live: Live<'_>) -> Result<Exit, CliError> {
     let plan = demo::plan(live.settings)?;
-    live.output.note("demo: the built-in reader over a small corpus of our own; it quotes, it does not reason")?;
+    live.output
+        .note("demo: the built-in reader over a small corpus of our own; it quotes, it does not reason")?;
     live.begin(plan, Workers::default(), true)
 }
 
@@ -108,13 +109,18 @@ pub(crate) fn resume(args: &Resume, list: &[String], mut live: Live<'_>) -> Resu
     let reference = args.run.clone().unwrap_or_default();
     refuse_export(&reference)?;
     let path = live.settings.store();
-    let Some(store) = live.open_or_ask(&path, false, "resume", list)? else { return live.forward(&path, list) };
+    let Some(store) = live.open_or_ask(&path, false, "resume", list)? else {
+        return live.forward(&path, list);
+    };
     let reading = Reading::of_store(store.clone());
     let run = reading.find(&reference)?;
     let (workers, changes) = live.resumption(&reading, run, args)?;
-    live.drive(&path, store, move |log, clock| {
-        delm_engine::resume(log, clock, workers, run, &begin::engine(), changes)
-    }, false)
+    live.drive(
+        &path,
+        store,
+        move |log, clock| delm_engine::resume(log, clock, workers, run, &begin::engine(), changes),
+        false,
+    )
 }
 
 /// `delm cancel`.
@@ -124,7 +130,11 @@ pub(crate) fn resume(args: &Resume, list: &[String], mut live: Live<'_>) -> Resu
 pub(crate) fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     refuse_export(&args.run)?;
     let path = live.settings.store();
-    let Some(store) = live.open_or_ask(&path, false, "cancel", list)? else { return live.forward(&path, list) };
+    // Waiting for the store would be waiting for the end of what is to be cancelled: its owner is asked at once.
+    live.wait = None;
+    let Some(store) = live.open_or_ask(&path, false, "cancel", list)? else {
+        return live.forward(&path, list);
+    };
     let reading = Reading::of_store(store.clone());
     let run = reading.find(&args.run)?;
     owner::cancel_at_rest(&reading, run)?;
@@ -135,7 +145,9 @@ pub(crate) fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Resu
 
 fn refuse_export(reference: &RunRef) -> Result<(), CliError> {
     match reference {
-        RunRef::Export(path) => Err(CliError::usage(format!("{} is an export: it can be read, not changed", path.display()))),
+        RunRef::Export(path) => {
+            Err(CliError::usage(format!("{} is an export: it can be read, not changed", path.display())))
+        }
         RunRef::Last | RunRef::Prefix(_) | RunRef::Name(_) => Ok(()),
     }
 }
@@ -181,7 +193,9 @@ impl Live<'_> {
         let opening = Opening { path, create, wait: self.wait, note };
         match opening.open(self.output) {
             Ok(store) => Ok(Some(store)),
-            Err(delm_log::OpenError::Held { .. }) if crate::socket::path::socket_of(path).exists() => Ok(None),
+            Err(delm_log::OpenError::Held { .. }) if crate::socket::path::socket_of(path).exists() => {
+                Ok(None)
+            }
             Err(error) => Err(open_error(&error)),
         }
     }
@@ -214,8 +228,10 @@ impl Live<'_> {
         // What answers for other processes ends with the runtime; the store is closed after it.
         drop(runtime);
         let ended = ended?;
-        show::ended(&ended, demo, self.output)?;
+        let shown = show::ended(&ended, demo, self.output);
         let exit = ended.exit();
+        // Whoever read may have gone; how the run ended does not depend on it.
+        shown.or_else(|error| if error.is_closed_pipe() { Ok(()) } else { Err(error) })?;
         drop(ended);
         close(store)?;
         Ok(exit)
@@ -237,8 +253,7 @@ impl Live<'_> {
         if self.output.mode() == Mode::Jsonl {
             show::began(running.run, path, self.output)?;
         }
-        let driven = Driven::new(running.run, running.control.clone());
-        let owner = Owner::new(path, store, driven.clone(), self.settings, self.environment);
+        let owner = Owner::new(store, running.run, running.control.clone());
         let server = owner.listen(path, self.output)?;
         let progress = if self.quiet || self.output.mode().is_json() {
             Progress::silent()
@@ -251,16 +266,9 @@ impl Live<'_> {
             progress,
             signals: Some(&mut signals),
             next: if resumed { first } else { 0 },
+            unread: false,
         };
         let ended = watch.follow(running, self.output).await;
-        if driven.guests() > 0 {
-            self.output.note("this run is over; another process's run is still driven here, Ctrl-C cuts it off")?;
-            tokio::select! {
-                biased;
-                () = driven.no_guests() => {}
-                _ = signals.next() => {}
-            }
-        }
         if let Some(server) = server {
             server.end().await;
         }
@@ -320,7 +328,8 @@ fn start_error(error: StartError) -> CliError {
         }
         StartError::Corpus(_) => CliError::new("redacted", Exit::Integrity, error.to_string()),
         StartError::Append(_) | StartError::Engine(_) => {
-            CliError::new("engine", Exit::Unexpected, error.to_string()).hint("nothing that was acknowledged is lost")
+            CliError::new("engine", Exit::Unexpected, error.to_string())
+                .hint("nothing that was acknowledged is lost")
         }
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! Refuses what only one process at a time can do with a store; it says who holds it instead.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use delm_core::command::Command;
 use delm_core::dispatcher::Dispatcher;
@@ -13,12 +12,10 @@ use delm_core::ids::Digest;
 use delm_core::policy::policy;
 use delm_core::run::Run;
 use delm_engine::{Clock, Control, SystemClock, Workers};
-use delm_log::{Append, Log, Store};
-use tokio::sync::watch;
+use delm_log::{Append, Store};
 
 use super::begin::engine;
-use super::watch::Watch;
-use super::{models, start_error};
+use super::models;
 use crate::access::{Reading, log_error};
 use crate::args::ask::Resume;
 use crate::args::{Cli, Verb};
@@ -26,71 +23,21 @@ use crate::config::Settings;
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::output::style::Mode;
-use crate::progress::Progress;
 use crate::refs::RunRef;
 use crate::socket::server::{Answer, Asker, Server};
 use crate::socket::{Request, SocketError, client};
 
 /// Answers for a store while a run is driven.
 pub(super) struct Owner {
-    path: PathBuf,
     store: Arc<Store>,
-    settings: Settings,
-    environment: Environment,
+    run: Digest,
+    control: Control,
     handle: tokio::runtime::Handle,
-    driven: Arc<Driven>,
-}
-
-/// The runs that this process drives: its own, and those that others asked it to resume.
-pub(super) struct Driven {
-    runs: Mutex<BTreeMap<Digest, Control>>,
-    guests: watch::Sender<usize>,
-}
-
-impl Driven {
-    /// Only its own run at first.
-    pub(super) fn new(run: Digest, control: Control) -> Arc<Self> {
-        Arc::new(Self { runs: Mutex::new(BTreeMap::from([(run, control)])), guests: watch::Sender::new(0) })
-    }
-
-    /// Waits until no run is driven for another process.
-    pub(super) async fn no_guests(&self) {
-        // The sender lives as long as `self`, so the wait cannot fail.
-        let mut guests = self.guests.subscribe();
-        let _none_left = guests.wait_for(|guests| *guests == 0).await;
-    }
-
-    /// Runs driven for other processes.
-    pub(super) fn guests(&self) -> usize {
-        *self.guests.borrow()
-    }
-
-    fn control(&self, run: &Digest) -> Option<Control> {
-        self.lock().get(run).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Control>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Owner {
-    pub(super) fn new(
-        path: &Path,
-        store: Arc<Store>,
-        driven: Arc<Driven>,
-        settings: &Settings,
-        environment: &Environment,
-    ) -> Self {
-        Self {
-            path: path.to_path_buf(),
-            store,
-            settings: settings.clone(),
-            environment: environment.clone(),
-            handle: tokio::runtime::Handle::current(),
-            driven,
-        }
+    pub(super) fn new(store: Arc<Store>, run: Digest, control: Control) -> Self {
+        Self { store, run, control, handle: tokio::runtime::Handle::current() }
     }
 
     /// Listens in the store. A socket that cannot be had is said and no reason to stop: the run is what matters.
@@ -110,54 +57,30 @@ impl Owner {
         let reading = Reading::of_store(self.store.clone());
         if let Verb::Cancel(cancel) = &cli.verb {
             let run = reading.find(&cancel.run)?;
-            match self.driven.control(&run) {
-                None => cancel_at_rest(&reading, run)?,
-                Some(control) => {
-                    self.handle
-                        .block_on(control.cancel())
-                        .map_err(|error| refused(&error.to_string(), run))?;
-                }
+            if run == self.run {
+                self.handle
+                    .block_on(self.control.cancel())
+                    .map_err(|error| refused(&error.to_string(), run))?;
+            } else {
+                cancel_at_rest(&reading, run)?;
             }
             output.note(&format!("cancelled {}", run.short(12)))?;
             super::show::document(&reading.load(run)?, output)?;
             return Ok(Exit::Success);
         }
         if let Verb::Resume(resume) = &cli.verb {
-            return self.resume(resume, &reading, output);
+            let run = reading.find(resume.run.as_ref().unwrap_or(&RunRef::Last))?;
+            let own = if run == self.run {
+                "this run is going on already"
+            } else {
+                "another run goes on in this store"
+            };
+            return Err(self.held(own));
         }
         if matches!(cli.verb, Verb::Run(_) | Verb::Demo(_) | Verb::Rm(_)) {
             return Err(self.held("another run goes on in this store"));
         }
         crate::reading::run(&cli.verb, &reading, output, &|| asker.has_gone())
-    }
-
-    /// Drives another run of this store for the process that asked, until it pauses or ends.
-    fn resume(&self, args: &Resume, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-        let run = reading.find(args.run.as_ref().unwrap_or(&RunRef::Last))?;
-        if self.driven.control(&run).is_some() {
-            return Err(self.held("this run is going on already").run(run.to_string()));
-        }
-        let (workers, changes) = resumption(reading, run, args, &self.settings, &self.environment)?;
-        let (log, clock): (Arc<dyn Log>, Arc<dyn Clock>) =
-            (self.store.clone(), Arc::new(SystemClock::default()));
-        self.handle.block_on(async {
-            let running = delm_engine::resume(log.clone(), clock.clone(), workers, run, &engine(), changes);
-            let running = running.map_err(start_error)?;
-            self.driven.lock().insert(run, running.control.clone());
-            self.driven.guests.send_modify(|guests| *guests += 1);
-            let next = running.published.borrow().head().map_or(0, |head| head.seq);
-            if output.mode() == Mode::Jsonl {
-                super::show::began(run, &self.path, output)?;
-            }
-            let watch =
-                Watch { log: &log, clock: &*clock, progress: Progress::silent(), signals: None, next };
-            let ended = watch.follow(running, output).await;
-            self.driven.lock().remove(&run);
-            self.driven.guests.send_modify(|guests| *guests -= 1);
-            let ended = ended?;
-            super::show::ended(&ended, false, output)?;
-            Ok(ended.exit())
-        })
     }
 
     fn held(&self, what: &str) -> CliError {
@@ -226,6 +149,9 @@ pub(super) fn cancel_at_rest(reading: &Reading, run: Digest) -> Result<(), CliEr
     })?;
     let mut dispatcher = Dispatcher::new(policy, loaded.run);
     let clock = SystemClock::default();
+    // The first entry of a new writer says so, and releases what its dead forerunner held.
+    let resume = Command::Resume { engine: engine(), changes: Vec::new() };
+    dispatcher.engine(&*loaded.blobs, resume, Vec::new(), clock.now_ms());
     dispatcher.engine(&*loaded.blobs, Command::Cancel, Vec::new(), clock.now_ms());
     let staged = dispatcher.take_staged();
     if staged.is_empty() {
@@ -259,6 +185,13 @@ pub(super) fn resumption(
     let started = started.ok_or_else(|| refused("the run has no first entry", run))?;
     let (worker, judge) = (&started.models.worker, &started.models.judge);
     let providers = models::providers(settings, environment, &[worker, judge])?;
+    let hosts = models::hosts(worker, judge, &providers);
+    if let Some(other) = hosts.iter().find(|host| !started.hosts.contains(host)) {
+        let what = format!("{other} would be called, but the run recorded {}", started.hosts.join(", "));
+        return Err(CliError::usage(what)
+            .hint("name the same server with --base-url, or begin another run")
+            .run(run.to_string()));
+    }
     let workers = models::workers(worker, judge, &providers)?;
     let mut changes = Vec::new();
     let mut change = |limit: &str, value: Option<u64>| {

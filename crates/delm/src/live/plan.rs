@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use delm_core::event::{Ablation, ModelChoice};
+use delm_core::prompt::BUILTIN;
 use delm_llm::Providers;
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::output::human::{count, money};
+use crate::output::text::one_line;
 use crate::verbs::config::read_prompts;
 
 /// The plan of `delm run`, and the providers its models are called through.
@@ -74,9 +76,22 @@ pub(crate) fn of_settings(
     documents: Documents,
     settings: &Settings,
 ) -> Result<Plan, CliError> {
-    let params = settings.params();
     let model = settings.text("model").unwrap_or_default();
     let judge = settings.text("judge").unwrap_or_else(|| model.clone());
+    of_models(question, documents, settings, (model, judge))
+}
+
+/// A plan with these models, the worker's and the judge's, whatever the settings name.
+///
+/// # Errors
+/// As [`of_settings`].
+pub(super) fn of_models(
+    question: String,
+    documents: Documents,
+    settings: &Settings,
+    (model, judge): (String, String),
+) -> Result<Plan, CliError> {
+    let params = settings.params();
     let choice = |model: String, judging: bool| {
         let of = |param: &&Param| param.judge == judging || (judging && !overridden(&params, &param.key));
         let params = params.iter().filter(of).map(|param| (param.key.clone(), param.value.clone())).collect();
@@ -87,7 +102,7 @@ pub(crate) fn of_settings(
     let prices = settings.prices()?;
     if limits.budget_microusd > 0 {
         for choice in [&worker, &judge] {
-            let hosted = choice.model != delm_core::prompt::BUILTIN;
+            let hosted = choice.model != BUILTIN;
             if hosted && !prices.iter().any(|price| price.model == choice.model) {
                 let what = format!("{} has no price, so --budget-usd cannot be kept", choice.model);
                 let hint = format!(
@@ -165,7 +180,9 @@ impl DryRun {
             .map(|document| delm_core::text::split(&document.text, limits.unit_bytes).len() as u64);
         let units: u64 = units.sum();
         let bytes = texts.map(|document| document.text.len() as u64).sum();
-        let (calls, tokens) = if plan.reading() { bounds(plan, units) } else { (Some(0), Some(0)) };
+        let called = |model: &str| model != BUILTIN;
+        let hosted = called(&plan.worker.model) || called(&plan.judge.model);
+        let (calls, tokens) = if hosted { bounds(plan, units) } else { (Some(0), Some(0)) };
         let tokens =
             [tokens, Some(limits.budget_tokens).filter(|budget| *budget > 0)].into_iter().flatten().min();
         Self {
@@ -186,7 +203,7 @@ impl DryRun {
             bytes,
             calls_max: calls,
             tokens_max: tokens,
-            cost_microusd_max: if plan.reading() { cost_max(plan, tokens) } else { Some(0) },
+            cost_microusd_max: if hosted { cost_max(plan, tokens) } else { Some(0) },
         }
     }
 
@@ -198,11 +215,11 @@ impl DryRun {
         if output.mode().is_json() {
             return Ok(output.json(self)?);
         }
-        let hosts = if self.hosts.is_empty() { "none".to_owned() } else { self.hosts.join(", ") };
+        let hosts = if self.hosts.is_empty() { "none".to_owned() } else { one_line(&self.hosts.join(", ")) };
         let at_most = |number: Option<u64>| {
             number.map_or_else(|| "not bounded".to_owned(), |number| format!("at most {}", count(number)))
         };
-        output.line(&format!("question   {}", crate::output::text::one_line(&self.question)))?;
+        output.line(&format!("question   {}", one_line(&self.question)))?;
         output.line(&format!(
             "documents  {} read ({} units, {} bytes), {} left out",
             self.sources,
@@ -211,14 +228,10 @@ impl DryRun {
             self.skipped.len()
         ))?;
         for (name, reason) in &self.skipped {
-            output.line(&format!(
-                "           left out: {}: {}",
-                crate::output::text::one_line(name),
-                reason
-            ))?;
+            output.line(&format!("           left out: {}: {}", one_line(name), one_line(reason)))?;
         }
         output.line(&format!("agents     {}", self.agents))?;
-        output.line(&format!("model      {} (reviews: {})", self.model, self.judge))?;
+        output.line(&format!("model      {} (reviews: {})", one_line(&self.model), one_line(&self.judge)))?;
         output.line(&format!("hosts      {hosts}"))?;
         output.line(&format!("calls      {}", at_most(self.calls_max)))?;
         output.line(&format!("tokens     {}", at_most(self.tokens_max)))?;
@@ -227,42 +240,51 @@ impl DryRun {
             |cost| format!("at most {}", money(Some(cost))),
         );
         output.line(&format!("cost       {cost}"))?;
+        if self.calls_max.is_none_or(|calls| calls > 0) {
+            output.line("           (were all tasks_max tasks planned; --set tasks_max=N, --budget-tokens N bound it closer)")?;
+        }
         output.line("nothing was called and nothing was written")?;
         Ok(())
     }
 }
 
-/// Calls and tokens at most, from the run's limits.
+/// Calls and tokens at most, from the run's limits: all tasks there may be, every attempt, every call at its greatest.
+///
+/// A prompt holds at most the whole context, the unit or what was unfolded with its neighbours, the evidence, and a reply
+/// that is asked for again, which had at most as many tokens as a reply may have.
 fn bounds(plan: &Plan, units: u64) -> (Option<u64>, Option<u64>) {
     let limits = &plan.limits;
-    let each = limits.attempts_max.checked_mul(1 + limits.asks_max);
-    let work =
-        each.and_then(|each| each.checked_add(limits.attempts_max.checked_mul(limits.unfold_rounds_max)?));
-    let calls = || {
-        let gists = units.checked_add(limits.tasks_max)?;
-        // Every proposal of every attempt may be reviewed, and every review may fail as often.
-        let reviews = gists.checked_mul(limits.attempts_max)?.checked_mul(each?)?;
-        let rest = (limits.rounds_max + 2).checked_mul(each?)?;
-        gists.checked_mul(work?)?.checked_add(reviews)?.checked_add(rest)
+    let (attempts, again) = (limits.attempts_max, 1 + limits.asks_max);
+    let gists = if plan.reading() { units.saturating_add(limits.tasks_max) } else { limits.tasks_max };
+    let reviews =
+        gists.checked_mul(attempts).and_then(|drafts| drafts.checked_mul(attempts)?.checked_mul(again));
+    let work = (again + limits.unfold_rounds_max)
+        .checked_mul(attempts)
+        .and_then(|each| gists.checked_mul(each)?.checked_add((limits.rounds_max + 2) * attempts * again));
+    let calls = match (plan.worker.model != BUILTIN, plan.judge.model != BUILTIN) {
+        (true, true) => work.zip(reviews).and_then(|(work, reviews)| work.checked_add(reviews)),
+        (true, false) => work,
+        (false, _) => reviews,
     };
-    let calls = calls();
-    let prompt = plan.question.len() as u64 + limits.unit_bytes * 4 + 16_384;
-    let context = (units + limits.tasks_max).checked_mul(limits.gist_tokens_max + 16);
-    let tokens = || {
-        let one =
-            (prompt / limits.bytes_per_token).checked_add(context?)?.checked_add(limits.output_tokens_max)?;
-        calls?.checked_mul(one)
-    };
-    (calls, tokens())
+    let shown = (limits.unfold_rounds_max + 1) * limits.unfold_labels_max * 3 + limits.evidence_max;
+    let bytes =
+        plan.question.len() as u64 + 65_536 + shown.saturating_mul(limits.unit_bytes.saturating_mul(2));
+    let context = (units + limits.tasks_max).saturating_mul(limits.gist_tokens_max.saturating_mul(8));
+    let prompt = bytes.saturating_add(context) / limits.bytes_per_token + limits.output_tokens_max;
+    let one = prompt.saturating_add(limits.output_tokens_max);
+    (calls, calls.and_then(|calls| calls.checked_mul(one)))
 }
 
-/// Money at most: every token at the dearest price.
+/// Money at most: every token at the dearest price; the built-in reader costs nothing.
 fn cost_max(plan: &Plan, tokens: Option<u64>) -> Option<u64> {
-    let price = |model: &str| plan.prices.iter().find(|price| price.model == model);
-    let (worker, judge) = (price(&plan.worker.model)?, price(&plan.judge.model)?);
-    let dearest = [worker, judge].iter().flat_map(|price| [price.in_microusd, price.out_microusd]).max()?;
-    let all = u128::from(tokens?) * u128::from(dearest) / 1_000_000;
+    let mut dearest = 0;
+    for model in [&plan.worker.model, &plan.judge.model] {
+        if model != BUILTIN {
+            let price = plan.prices.iter().find(|price| price.model == *model)?;
+            dearest = dearest.max(price.in_microusd).max(price.out_microusd);
+        }
+    }
+    let all = u64::try_from(u128::from(tokens?) * u128::from(dearest) / 1_000_000).ok()?;
     let budget = Some(plan.limits.budget_microusd).filter(|budget| *budget > 0);
-    let all = u64::try_from(all).ok()?;
     Some(budget.map_or(all, |budget| budget.min(all)))
 }

@@ -11,6 +11,7 @@ use delm_core::run::{Phase, Run};
 use delm_engine::{Clock, Running};
 use delm_log::Log;
 use delm_wire::export::EntryLine;
+use delm_wire::view::RunView;
 
 use super::Ended;
 use crate::access::{log_error, text_or};
@@ -39,6 +40,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) signals: Option<&'a mut Signals>,
     /// The next entry to write out, with `--jsonl`.
     pub(crate) next: Seq,
+    /// Whoever read the entries has gone.
+    pub(crate) unread: bool,
 }
 
 impl Watch<'_> {
@@ -77,6 +80,11 @@ impl Watch<'_> {
             }
         };
         self.progress.clear();
+        if last.is_err() && output.mode().is_json() {
+            // For every run that began there is one document; this one says how far it came.
+            let state = published.borrow().clone();
+            RunView::of(&state, &*blobs).map_or(Ok(()), |view| output.json(&view))?;
+        }
         let last = last.map_err(|error| {
             CliError::new("engine", crate::error::Exit::Unexpected, error.to_string())
                 .hint("nothing that was acknowledged is lost; `delm resume` goes on once the cause is gone")
@@ -89,9 +97,16 @@ impl Watch<'_> {
 
     /// With `--jsonl`, writes the entries that became durable since the last time.
     fn write_entries(&mut self, run: Digest, head: Option<Seq>, output: &mut Output) -> Result<(), CliError> {
-        if output.mode() != Mode::Jsonl {
+        if output.mode() != Mode::Jsonl || self.unread {
             return Ok(());
         }
+        let written = self.write_page(run, head, output);
+        // A run costs money: it goes on when whoever read it has gone.
+        self.unread = written.as_ref().is_err_and(CliError::is_closed_pipe);
+        if self.unread { Ok(()) } else { written }
+    }
+
+    fn write_page(&mut self, run: Digest, head: Option<Seq>, output: &mut Output) -> Result<(), CliError> {
         while head.is_some_and(|head| self.next <= head) {
             let page = self.log.entries(&run, self.next, PAGE).map_err(log_error)?;
             if page.is_empty() {

@@ -30,7 +30,9 @@ pub(crate) fn ask(store: &Path, request: &Request, output: &mut Output) -> Resul
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         sent => sent.map_err(io("send the request"))?,
     }
+    let mut began = false;
     while let Some((kind, bytes)) = frame::read(&mut stream)? {
+        began |= matches!(kind, Kind::Stdout | Kind::Stderr);
         match kind {
             Kind::Stdout => output.forwarded(&bytes)?,
             Kind::Stderr => output.forwarded_error(&bytes)?,
@@ -43,7 +45,8 @@ pub(crate) fn ask(store: &Path, request: &Request, output: &mut Output) -> Resul
             Kind::Request => return Err(SocketError::Protocol { what: "a request for an answer".into() }),
         }
     }
-    Err(SocketError::CutOff)
+    // An owner that ends at this moment has said nothing yet: the store is about to be free.
+    Err(if began { SocketError::CutOff } else { SocketError::Nobody { path: socket_of(store) } })
 }
 
 fn connect(store: &Path) -> Result<UnixStream, SocketError> {
