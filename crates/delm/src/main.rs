@@ -2,17 +2,17 @@
 //!
 //! Refuses to decide anything about a run and to write a log: that is the engine's.
 
-mod args;
-mod reading;
-mod live;
 mod access;
+mod args;
 mod config;
 mod docs;
 mod doctor;
 mod environment;
 mod error;
+mod live;
 mod output;
 mod progress;
+mod reading;
 mod refs;
 mod signals;
 mod socket;
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
         Err(error) => return explain(&error, args::asks_for_json(&list)).into(),
     };
     let mut stderr = io::stderr();
-    let arguments: Vec<String> = list.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> =
+        list.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let ended = run(cli, &arguments);
     match ended {
         Ok(exit) => exit.into(),
@@ -47,16 +48,19 @@ fn main() -> ExitCode {
 /// Runs what was asked; an error comes with the style it is to be told in.
 fn run(cli: Cli, arguments: &[String]) -> Result<Exit, (CliError, Style)> {
     let mut style = Style { mode: cli.global.mode(), ..Style::default() };
-    let environment = Environment::of_process()
-        .map_err(|error| (CliError::io("the working directory", &error).hint("go to a folder that is there"), style))?;
+    let environment = Environment::of_process().map_err(|error| {
+        (CliError::io("the working directory", &error).hint("go to a folder that is there"), style)
+    })?;
     style = style_of(&cli.global, cli.global.color.unwrap_or_default(), &environment);
     cli.refuse_later().map_err(|error| (error, style))?;
-    let settings = Settings::load(&environment, verbs::flags::layer(&cli)).map_err(|error| (error.into(), style))?;
+    let settings =
+        Settings::load(&environment, verbs::flags::layer(&cli)).map_err(|error| (error.into(), style))?;
     style = style_of(&cli.global, settings.color(), &environment);
     trace(&cli.global, style);
     let out = BufWriter::new(io::stdout());
     let mut output = Output::new(Box::new(out), Box::new(io::stderr()), style);
-    let context = verbs::Context { environment: &environment, settings: &settings, output: &mut output, arguments };
+    let context =
+        verbs::Context { environment: &environment, settings: &settings, output: &mut output, arguments };
     let ended = verbs::run(cli, context);
     // What was written before a failure is shown too; the failure itself is the more important news.
     let flushed = output.flush().map_err(CliError::from);
@@ -81,7 +85,8 @@ fn explain(error: &clap::Error, json: bool) -> Exit {
 
 fn style_of(global: &Global, choice: ColorChoice, environment: &Environment) -> Style {
     let (out, err) = (io::stdout(), io::stderr());
-    let columns = out.is_terminal().then(|| terminal_size::terminal_size_of(&out).map_or(80, |(width, _)| width.0));
+    let columns =
+        out.is_terminal().then(|| terminal_size::terminal_size_of(&out).map_or(80, |(width, _)| width.0));
     Style {
         mode: global.mode(),
         columns,

@@ -52,9 +52,22 @@ pub(crate) fn run(cli: Cli, context: Context<'_>) -> Result<Exit, CliError> {
         Verb::Run(run) => return live::run(run, live(output)),
         Verb::Resume(resume) => return live::resume(&resume, arguments, live(output)),
         Verb::Cancel(cancel) => return live::cancel(&cancel, arguments, live(output)),
-        verb @ (Verb::Ls(_) | Verb::Show(_) | Verb::Log(_) | Verb::Queue(_) | Verb::Agents(_) | Verb::Facts(_)
-        | Verb::Calls(_) | Verb::Cat(_) | Verb::Unfold(_) | Verb::Export(_) | Verb::Verify(_) | Verb::Replay(_)
-        | Verb::Rm(_) | Verb::Backup(_)) => return read(&verb, (&settings.store(), environment.directory()), wait, arguments, output),
+        verb @ (Verb::Ls(_)
+        | Verb::Show(_)
+        | Verb::Log(_)
+        | Verb::Queue(_)
+        | Verb::Agents(_)
+        | Verb::Facts(_)
+        | Verb::Calls(_)
+        | Verb::Cat(_)
+        | Verb::Unfold(_)
+        | Verb::Export(_)
+        | Verb::Verify(_)
+        | Verb::Replay(_)
+        | Verb::Rm(_)
+        | Verb::Backup(_)) => {
+            return read(&verb, (&settings.store(), environment.directory()), wait, arguments, output);
+        }
     }
     Ok(Exit::Success)
 }
@@ -70,7 +83,11 @@ fn absolute(verb: &Verb, arguments: &[String], here: &Path) -> Vec<String> {
 /// Runs a reading verb: over an export, over the store, or in the process that owns the store.
 fn read(
     verb: &Verb,
-    (path, here): (&Path, &Path), wait: Option<Wait>, arguments: &[String], output: &mut Output) -> Result<Exit, CliError> {
+    (path, here): (&Path, &Path),
+    wait: Option<Wait>,
+    arguments: &[String],
+    output: &mut Output,
+) -> Result<Exit, CliError> {
     if let Some(RunRef::Export(export)) = reading::run_of(verb) {
         return reading::run(verb, &Reading::of_export(&export)?, output, &|| true);
     }
@@ -78,7 +95,8 @@ fn read(
     let arguments = &absolute(verb, arguments, here);
     let mut told = false;
     loop {
-        let opening = Opening { path, create: false, wait: if writes { wait } else { None }, note: "reading" };
+        let opening =
+            Opening { path, create: false, wait: if writes { wait } else { None }, note: "reading" };
         match opening.open(output) {
             Ok(store) => {
                 // Nobody else can write while this process holds the store: nothing more can come.
@@ -88,15 +106,17 @@ fn read(
             }
             Err(error @ OpenError::Held { .. }) if writes => return Err(open_error(&error)),
             // The owner answers, or holds the store for a moment only, as this process would.
-            Err(error @ OpenError::Held { .. }) => match live::ask_owner(path, &forwarded(verb, arguments, output.mode())?, output)? {
-                Some(exit) => return Ok(exit),
-                None => {
-                    if !std::mem::replace(&mut told, true) {
-                        tracing::info!("{error}; waiting for it");
+            Err(error @ OpenError::Held { .. }) => {
+                match live::ask_owner(path, &forwarded(verb, arguments, output.mode())?, output)? {
+                    Some(exit) => return Ok(exit),
+                    None => {
+                        if !std::mem::replace(&mut told, true) {
+                            tracing::info!("{error}; waiting for it");
+                        }
+                        std::thread::sleep(LOOK_AGAIN);
                     }
-                    std::thread::sleep(LOOK_AGAIN);
                 }
-            },
+            }
             Err(error) => return Err(open_error(&error)),
         }
     }
