@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use delm_benches::measure::{Stopwatch, median};
+use delm_benches::measure::{Stopwatch, conditions, median};
 use delm_benches::options::Options;
 use delm_benches::{Outcome, direct, workload};
 use delm_core::apply::apply;
@@ -26,6 +26,7 @@ fn main() -> Outcome<()> {
     let tasks = options.number("--tasks", 1000)?;
     let (agents, repeats) = (options.number("--agents", 8)?, options.number("--repeats", 5)?);
     println!("\nreplay of W1, {tasks} tasks, {agents} agents, {repeats} repeats, one core; medians");
+    println!("{}", conditions());
     println!(
         "{:<44}{:>9}{:>9}{:>12}{:>12}{:>10}",
         "", "entries", "events", "entries/s", "events/s", "CPU us/e"

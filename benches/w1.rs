@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delm_benches::Outcome;
-use delm_benches::measure::{Stopwatch, bytes_below, in_memory, median, peak_resident_bytes, quantile};
+use delm_benches::measure::{
+    Stopwatch, bytes_below, conditions, in_memory, median, peak_resident_bytes, quantile,
+};
 use delm_benches::options::{Options, from_top};
 use delm_benches::recorder::{Commit, Recorder, raw};
 use delm_benches::workload::{Count, count, model, run};
@@ -51,6 +53,7 @@ fn main() -> Outcome<()> {
         );
     }
     println!("\nW1: {tasks} tasks, {agents} agents, a script that replies at once, {repeats} repeats");
+    println!("{}", conditions());
     print_header();
     let mut samples = Vec::new();
     for repeat in 1..=repeats {

@@ -79,6 +79,21 @@ pub fn in_memory(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|found| MAGIC.contains(&i128::from(found.f_type)))
 }
 
+/// What else the machine was doing, in a line to stand beside a figure.
+#[must_use]
+pub fn conditions() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").ok();
+    let load: Option<f64> = load.and_then(|line| line.split(' ').next()?.parse().ok());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match load {
+        Some(load) if load > cores as f64 => format!(
+            "load {load} on {cores} cores: BUSY; waiting for a core hides what is compared, so trust no ratio and no wall time"
+        ),
+        Some(load) => format!("load {load} on {cores} cores"),
+        None => format!("{cores} cores, load unknown"),
+    }
+}
+
 /// The most memory this process ever had resident, in bytes, as the system counts it.
 #[must_use]
 pub fn peak_resident_bytes() -> Option<u64> {
