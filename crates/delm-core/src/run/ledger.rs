@@ -5,7 +5,7 @@
 use rpds::RedBlackTreeMapSync;
 
 use crate::event::{CallFailed, CallFinished, CallStarted, Purpose};
-use crate::ids::{AgentId, CallId, Fence, Job, MicroUsd};
+use crate::ids::{AgentId, CallId, Digest, Fence, Job, MicroUsd};
 
 /// A call without an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Ledger {
     pub finished: u32,
     /// Calls that brought none.
     pub failed: u32,
+    /// What the call said that failed last.
+    pub last_error: Option<Digest>,
     /// Tokens in.
     pub tokens_in: u64,
     /// Tokens out.
@@ -57,6 +59,7 @@ impl Default for Ledger {
             calls: 0,
             finished: 0,
             failed: 0,
+            last_error: None,
             tokens_in: 0,
             tokens_out: 0,
             tokens_cached: 0,
@@ -119,6 +122,7 @@ impl Ledger {
     pub(crate) fn fail(&mut self, end: &CallFailed) -> Option<OpenCall> {
         let open = self.close(end.call)?;
         self.failed += 1;
+        self.last_error = Some(end.error);
         self.tokens_charged = self.tokens_charged.saturating_add(end.charged_tokens);
         self.pay(end.charged_microusd);
         Some(open)

@@ -49,7 +49,12 @@ impl Segments {
     pub(crate) fn list(&self) -> Result<Vec<u32>, LogError> {
         let failed = |error| io_error("list", &self.dir, error);
         let mut numbers = Vec::new();
-        for item in fs::read_dir(&*self.dir).map_err(failed)? {
+        let items = match fs::read_dir(&*self.dir) {
+            // A directory that is gone holds no segment; what the anchor names is missed then, as damage.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(numbers),
+            items => items.map_err(failed)?,
+        };
+        for item in items {
             let name = item.map_err(failed)?.file_name();
             let number =
                 name.to_str().and_then(|name| name.strip_suffix(".seg")).filter(|stem| stem.len() == 8);

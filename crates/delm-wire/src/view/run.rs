@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fact::QuoteView;
-use super::summary::cause_of;
+use super::summary::{cause_of, reason_of};
 use super::{Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
 use crate::export::HeadView;
 use crate::name::{Hash, Word};
@@ -73,7 +73,7 @@ pub struct RunView {
     pub outcome: Word<RunOutcome>,
     /// Why it pauses.
     pub cause: Option<Word<PauseCause>>,
-    /// Why it ended so, where the log says it.
+    /// Why it ended so, where the log says it; what a provider said for which it paused.
     pub reason: Option<String>,
     /// The answer.
     pub answer: Option<String>,
@@ -112,7 +112,7 @@ impl RunView {
             head: head.into(),
             outcome: Word(RunOutcome::of(run)),
             cause: cause_of(run),
-            reason: run.end().and_then(|end| end.reason).and_then(|reason| text(blobs, &reason)),
+            reason: reason_of(run, blobs),
             answer: run.answer().and_then(|answer| text(blobs, &answer.answer)),
             answer_kind: run.answer().map(|answer| Word(answer.answer_kind)),
             citations: Citation::all(run, blobs),

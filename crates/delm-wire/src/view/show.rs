@@ -9,7 +9,7 @@ use delm_core::run::Run;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::summary::cause_of;
+use super::summary::{cause_of, reason_of};
 use super::{Citation, Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
 use crate::data::LimitValues;
 use crate::export::{HeadView, TreeView};
@@ -43,7 +43,7 @@ pub struct ShowView {
     pub outcome: Word<RunOutcome>,
     /// Why, for a run that pauses or is about to.
     pub cause: Option<Word<PauseCause>>,
-    /// Why it ended so, where the log says it.
+    /// Why it ended so, where the log says it; what a provider said for which it paused.
     pub reason: Option<String>,
     /// Whether `resume` can go on with it.
     pub resumable: bool,
@@ -132,7 +132,7 @@ impl ShowView {
             question: text(blobs, &started.question),
             outcome: Word(outcome),
             cause: cause_of(run),
-            reason: run.end().and_then(|end| end.reason).and_then(|reason| text(blobs, &reason)),
+            reason: reason_of(run, blobs),
             resumable: outcome.is_resumable(),
             began: Time(run.began_at()),
             at: Time(run.at()),

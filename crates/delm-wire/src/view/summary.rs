@@ -60,6 +60,19 @@ pub(super) fn cause_of(run: &Run) -> Option<Word<PauseCause>> {
     }
 }
 
+/// Why it ended so, or what the provider said for which it paused.
+pub(super) fn reason_of(run: &Run, blobs: &dyn Blobs) -> Option<String> {
+    let reason = match run.phase() {
+        Phase::Paused(PauseCause::Provider) | Phase::Stopping(PauseCause::Provider) => {
+            run.ledger().last_error
+        }
+        Phase::Unborn | Phase::Running | Phase::Stopping(_) | Phase::Paused(_) | Phase::Ended(_) => {
+            run.end().and_then(|end| end.reason)
+        }
+    };
+    reason.and_then(|reason| text(blobs, &reason))
+}
+
 /// A model and its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModelView {

@@ -99,6 +99,11 @@ pub(super) fn of_models(
     };
     let (worker, judge) = (choice(model, false), choice(judge, true));
     let limits = settings.limits();
+    let agents = settings.agents().unwrap_or(super::begin::AGENTS);
+    if u64::from(agents) > limits.agents_max {
+        let what = format!("{agents} agents are more than agents_max = {} allows", limits.agents_max);
+        return Err(CliError::usage(what).hint("--agents takes fewer, --set agents_max=N allows more"));
+    }
     let prices = settings.prices()?;
     if limits.budget_microusd > 0 {
         for choice in [&worker, &judge] {
@@ -117,7 +122,7 @@ pub(super) fn of_models(
         question,
         name: None,
         documents,
-        agents: settings.agents().unwrap_or(super::begin::AGENTS),
+        agents,
         worker,
         judge,
         limits,
@@ -144,10 +149,12 @@ fn read_question(settings: &Settings) -> Result<String, CliError> {
         return Err(CliError::usage(format!("the question has more than {max} bytes"))
             .hint("documents go to --docs; --set question_bytes_max=N allows more"));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| CliError::usage("the question on standard input is not UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        CliError::usage("the question on standard input is not UTF-8").hint("save it as UTF-8")
+    })?;
     match text.trim() {
-        "" => Err(CliError::usage("the question on standard input is empty")),
+        "" => Err(CliError::usage("the question on standard input is empty")
+            .hint("pipe it in: echo \"Who repaired the lamp?\" | delm run - --docs notes/")),
         text => Ok(text.to_owned()),
     }
 }

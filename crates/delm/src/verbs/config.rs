@@ -159,6 +159,7 @@ fn prompts(folder: &Path, output: &mut Output) -> Result<(), CliError> {
 pub(crate) fn read_prompts(folder: &Path) -> Result<Vec<(String, String)>, CliError> {
     let unreadable = |path: &Path, error: &std::io::Error| {
         CliError::new("prompts", Exit::Usage, format!("--prompts {}: {error}", path.display()))
+            .hint("`delm config prompts -o DIR` writes the built-in templates")
     };
     let mut templates = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
