@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use delm_core::event::{AgentKind, Event, Outcome as Ending};
+use delm_core::event::{AgentKind, Event, Grade, Outcome as Ending};
 use delm_core::ids::Digest;
 use delm_core::limits::Limits;
 use delm_core::reply::{Quote, ReasonReply};
@@ -42,7 +42,7 @@ pub fn finding(task: u32) -> String {
         "The lamp called {lamp} stands in the register of the harbour like every other, by a name of its own. Its \
          keeper lit {lamp} at dusk, and before going down again wrote the hour, the wind and the state of the oil \
          into the register. What the register says of {lamp} is what a keeper wrote on the same evening, lamp by \
-         lamp, and nobody changed the lines about {lamp} after they were once written into it."
+         lamp, and the lines about {lamp} stand there still as they were once written into it."
     )
 }
 
@@ -144,7 +144,8 @@ pub fn drive(
 /// # Errors
 /// In words, if not.
 pub fn check(run: &Run, facts: u32) -> Outcome<()> {
-    let found = run.facts().len();
+    // A task that was given up leaves a fact too, written by the log: that is not the work.
+    let found = run.facts().iter().filter(|fact| fact.grade != Grade::None).count();
     if run.phase() == Phase::Ended(Ending::Answered) && found == facts as usize {
         return Ok(());
     }
