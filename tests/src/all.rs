@@ -3,4 +3,24 @@
 //! Refuses a test outside of `#[cfg(test)]`: what is in there may unwrap.
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod models;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
 mod tidy;

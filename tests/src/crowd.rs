@@ -1,0 +1,137 @@
+//! Many processes at one store: eight that begin at once, readers beside a run that goes on, `cancel` and `run` from others.
+//!
+//! Refuses a store that two write, and a reader that has to wait for the end.
+
+use serde_json::json;
+
+use crate::kit::{Child, World, poll, script, text};
+
+/// A run that would take a minute, and has begun.
+fn slow(world: &World, store: &[&str]) -> Child {
+    let plan = json!({"purpose": "plan", "plan_tasks": 400, "plan_needs": 1});
+    let model = world.script("slow", &script::script(50, vec![plan]));
+    let call = world.delm("run --jsonl --agents 3 --docs notes --model").arg(model).args(store).arg("Who?");
+    let mut child = call.start();
+    child.wait_written("a fact of a task", |written| written.matches("gist_admitted").count() > 3);
+    child
+}
+
+#[test]
+fn eight_at_once_each_end_with_an_answer_or_the_name_of_the_owner() {
+    let world = World::new();
+    let children: Vec<Child> = (0..8).map(|_| world.delm("demo --json").start()).collect();
+    let ended: Vec<_> = children.into_iter().map(Child::done).collect();
+    let mut answered = 0;
+    for done in ended {
+        if done.code == 7 {
+            let error = done.error();
+            let message = text(&error["error"]["message"]);
+            assert!(
+                message.contains("process") || message.contains("pid"),
+                "it does not name the owner: {done}"
+            );
+            assert!(error["error"]["hint"].is_string(), "{done}");
+        } else {
+            assert_eq!(done.exit(0).json()["outcome"], "answered");
+            answered += 1;
+        }
+    }
+    assert!(answered >= 1);
+    assert_eq!(world.runs().len(), answered);
+    world.sound();
+}
+
+#[test]
+fn eight_at_once_all_succeed_if_they_wait() {
+    let world = World::new();
+    let children: Vec<Child> = (0..8).map(|_| world.delm("demo --json --wait").start()).collect();
+    for child in children {
+        assert_eq!(child.done().exit(0).json()["outcome"], "answered");
+    }
+    assert_eq!(world.runs().len(), 8);
+    world.sound();
+}
+
+/// What others can do while a run goes on, then end it.
+fn beside(world: &World, store: &[&str]) {
+    let child = slow(world, store);
+    let pid = child.pid().to_string();
+    let ask = |words: &str| world.delm(words).args(store).done();
+    let listed = ask("ls --json").exit(0).json();
+    assert_eq!(listed["items"][0]["outcome"], "live", "{listed}");
+    let shown = ask("show --json").exit(0).json();
+    assert_eq!(shown["run"], listed["items"][0]["run"]);
+    for words in [
+        "log --json",
+        "facts --json",
+        "queue --json",
+        "agents --json",
+        "calls --json --limit 3",
+        "verify --json",
+    ] {
+        let document = ask(words).exit(0).json();
+        assert_eq!(document["run"], shown["run"], "{words}");
+    }
+    ask("cat S1").exit(0).shows("Ines Varga");
+    ask("unfold F1 --level raw --json").exit(0);
+    ask("export").exit(0).shows("delm.export/1");
+    let error = ask("run --docs notes Who?").exit(7);
+    assert!(error.stderr.contains(&pid), "it does not name the owner {pid}: {error}");
+    let error = ask("demo --json").exit(7).error();
+    assert!(text(&error["error"]["message"]).contains(&pid), "{error}");
+    assert_eq!(ask("resume --json").code, 7, "a run that goes on cannot be resumed");
+    ask("show nobody --json").exit(8);
+    let mut following = world.delm("log -f --jsonl").args(store).start();
+    following.wait_lines(3);
+    let run = text(&shown["run"]);
+    let cancelled = world.delm("cancel --json").arg(&run[..12]).args(store).done().exit(0).json();
+    assert_eq!(cancelled["outcome"], "cancelled", "{cancelled}");
+    let ended = child.done().exit(3);
+    assert_eq!(ended.lines().last().unwrap()["outcome"], "cancelled", "the last line is the document");
+    let followed = following.done().exit(0);
+    assert!(followed.stdout.contains("run_ended"), "{}", followed.stdout.lines().last().unwrap_or_default());
+    let shown = ask("show --json").exit(0).json();
+    assert_eq!(shown["outcome"], "cancelled");
+}
+
+#[test]
+fn others_read_and_cancel_a_run_that_goes_on() {
+    let world = World::with_notes();
+    beside(&world, &[]);
+    world.sound();
+}
+
+#[test]
+fn a_store_that_lies_deep_is_held_and_read_all_the_same() {
+    let world = World::with_notes();
+    let deep = format!("{}/{}/store", "d".repeat(90), "e".repeat(90));
+    beside(&world, &["--store", &deep]);
+    world.delm("verify --store").arg(&deep).done().exit(0);
+    world.delm("replay --store").arg(&deep).done().exit(0);
+    world.sound();
+}
+
+#[test]
+fn waiting_has_an_end() {
+    let world = World::with_notes();
+    let child = slow(&world, &[]);
+    let error = world.delm("demo --json --wait=200ms").done().exit(7).error();
+    assert!(text(&error["error"]["message"]).contains(&child.pid().to_string()), "{error}");
+    child.kill();
+    // What the dead owner left behind holds nobody up.
+    poll("the lock of the dead", || (world.delm("ls --json").done().code == 0).then_some(()));
+    world.delm("demo --json").done().exit(0);
+    world.sound();
+}
+
+#[test]
+fn a_waiting_run_begins_when_the_store_is_free() {
+    let world = World::with_notes();
+    let child = slow(&world, &[]);
+    let waiting = world.delm("demo --json --wait").start();
+    child.signal("INT");
+    child.done().exit(130);
+    waiting.done().exit(0);
+    world.delm("resume --json").arg(&world.runs()[1]).start().signal("INT");
+    world.sound();
+}
