@@ -314,7 +314,7 @@ fn a_path_of_one_machine_is_caught() {
         catches_text("a.md", &format!("one\nsee `/{path}`"), "a.md:2: `/");
     }
     for fine in
-        ["crates/work/mod.rs", "../work/a", "a tree/root/b", "$HOME/home/a", "/tmp", "/tmpfs/a", "~/root/a"]
+        ["crates/home/mod.rs", "../home/a", "a tree/root/b", "$HOME/home/a", "/tmp", "/tmpfs/a", "~/root/a"]
     {
         assert!(rules::of_text("a.md", fine).is_empty(), "{fine}");
     }

@@ -274,7 +274,7 @@ fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
     })
 }
 
-/// Whether `root` begins a path in `line`, rather than going on with one (`crates/x/work/`) or with a word.
+/// Whether `root` begins a path in `line`, rather than going on with one (`crates/x/home/`) or with a word.
 fn names_path(line: &str, root: &str) -> bool {
     line.match_indices(root).any(|(at, _)| {
         let before = line[..at].chars().next_back();
