@@ -267,7 +267,7 @@ fn leftovers(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
-    let roots = ["work/", "home/", "root/", "farm/", "Users/", "tmp/"].map(|root| format!("/{root}"));
+    let roots = ["work/", "home/", "root/", "Users/", "tmp/"].map(|root| format!("/{root}"));
     by_line(path, text, |line| {
         let root = roots.iter().find(|root| names_path(line, root))?;
         Some(format!("`{root}` is a path of one machine; make it relative, or make a temporary folder"))
