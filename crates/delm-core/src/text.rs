@@ -3,6 +3,7 @@
 //! Refuses to allocate per character, to look at a locale, and to fail: every function is total, linear in the length
 //! of its text, and gives the same result on every machine. What counts as a word is the rule of version 1 of the rules.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 
 mod function;
@@ -11,7 +12,7 @@ mod sentence;
 mod split;
 
 pub(crate) use function::is_function_word;
-pub(crate) use quote::cuts;
+pub(crate) use quote::{Quotable, cuts};
 pub use quote::{find_quote, find_reference};
 pub use sentence::{SENTENCE_BYTES_MAX, Sentences, sentences};
 pub use split::split;
@@ -30,20 +31,28 @@ pub struct Word<'a> {
     pub text: &'a str,
 }
 
-impl Word<'_> {
+impl<'a> Word<'a> {
     /// The word for comparing: lower case, Latin letters without accents, apostrophes and a possessive `'s` dropped,
     /// digits without separators of thousands.
     #[must_use]
     pub fn normalized(&self) -> String {
+        self.normal().into_owned()
+    }
+
+    /// [`Word::normalized`], without a copy of what is in that form already.
+    pub(crate) fn normal(&self) -> Cow<'a, str> {
         // Most words of most texts: nothing to drop, nothing to fold.
+        if self.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            return Cow::Borrowed(self.text);
+        }
         if self.text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return self.text.to_ascii_lowercase();
+            return Cow::Owned(self.text.to_ascii_lowercase());
         }
         let bare = self.text.strip_suffix("'s").or_else(|| self.text.strip_suffix("’s")).unwrap_or(self.text);
         let bare = bare.strip_suffix("'S").or_else(|| bare.strip_suffix("’S")).unwrap_or(bare);
         let kept = bare.chars().filter(|c| !is_apostrophe(*c) && !is_mark(*c)).map(without_accent);
         let grouped = has_thousands(bare);
-        kept.filter(|c| !(grouped && *c == ',')).flat_map(char::to_lowercase).collect()
+        Cow::Owned(kept.filter(|c| !(grouped && *c == ',')).flat_map(char::to_lowercase).collect())
     }
 
     /// Whether its first letter is a capital.

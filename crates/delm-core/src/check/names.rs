@@ -40,7 +40,7 @@ fn is_name(statement: &Statement<'_>, at: usize) -> bool {
     let next = statement.tokens.get(at + 1);
     let together = statement.gap_before(at + 1).chars().all(|c| c == ' ' || c == '-');
     let named = next.is_some_and(|next| {
-        next.word.is_capitalized() || matches!(next.normal.as_str(), "is" | "was" | "has" | "had" | "became")
+        next.word.is_capitalized() || matches!(next.normal.as_ref(), "is" | "was" | "has" | "had" | "became")
     });
     token.word.text.ends_with("'s") || token.word.text.ends_with("’s") || (together && named)
 }

@@ -100,13 +100,13 @@ fn has_opposite(statement: &Statement<'_>, wanted: &str) -> bool {
 /// with a capital within the sentence, where it is part of a title.
 fn negates(statement: &Statement<'_>, at: usize) -> bool {
     let Some(token) = statement.tokens.get(at) else { return false };
-    let word = token.normal.as_str();
+    let word = token.normal.as_ref();
     let contracted =
         word.ends_with("nt") && (token.word.text.ends_with("n't") || token.word.text.ends_with("n’t"));
     if !contracted && !CUES.contains(&word) {
         return false;
     }
-    let next = statement.tokens.get(at + 1).map_or("", |next| next.normal.as_str());
+    let next = statement.tokens.get(at + 1).map_or("", |next| next.normal.as_ref());
     let before = at.checked_sub(1).and_then(|before| statement.tokens.get(before));
     // `not widened until 1958` says that it was widened then.
     let clause = (at + 1..statement.tokens.len()).take_while(|at| !ends_clause(statement, *at));
@@ -127,7 +127,7 @@ fn negates(statement: &Statement<'_>, at: usize) -> bool {
             | "unlike"
             | "uncommon"
     ) || before.is_some_and(|before| before.normal == "or" && word == "not")
-        || governed.any(|token| matches!(token.normal.as_str(), "until" | "till"));
+        || governed.any(|token| matches!(token.normal.as_ref(), "until" | "till"));
     let numbered = word == "no" && statement.gap_before(at + 1).starts_with('.');
     let titled = at > 0 && token.word.is_capitalized() && token.word.text.chars().any(char::is_lowercase);
     !idiom && !numbered && !titled
@@ -157,7 +157,7 @@ fn scope<'a>(statement: &'a Statement<'_>, cue: usize) -> Vec<&'a str> {
 
 /// Whether a clause ends before the token at `at`.
 fn ends_clause(statement: &Statement<'_>, at: usize) -> bool {
-    let word = statement.tokens.get(at).map_or("", |token| token.normal.as_str());
+    let word = statement.tokens.get(at).map_or("", |token| token.normal.as_ref());
     let conjunction = matches!(
         word,
         "but"

@@ -53,7 +53,7 @@ fn digits_of(token: &Token<'_>) -> Option<Vec<String>> {
     let length = text.find(|c: char| !c.is_ascii_digit() && c != ',' && c != '.').unwrap_or(text.len());
     let (number, rest) = text.split_at_checked(length)?;
     if number.is_empty() {
-        return Some(alloc::vec![token.normal.clone()]);
+        return Some(alloc::vec![token.normal.to_string()]);
     }
     let plain = decimal(number);
     let times = match rest.to_lowercase().as_str() {
@@ -126,7 +126,7 @@ fn in_words(statement: &Statement<'_>, at: usize) -> Option<(Vec<String>, usize)
     let mut skipped = 0;
     while let Some(token) = statement.tokens.get(at + used + skipped) {
         let near = used == 0 || is_near(statement.gap_before(at + used + skipped));
-        let word = token.normal.as_str();
+        let word = token.normal.as_ref();
         if !near {
             break;
         }

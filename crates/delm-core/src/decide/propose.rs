@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::Refusal;
 use super::builder::Builder;
-use crate::check::{Finding, check};
+use crate::check::Finding;
 use crate::event::{
     Ablation, AgentKind, Check, Evidence, GistKind, GistProposed, Grade, Method, Purpose, Ruling,
     SummaryChecked, VerdictGiven,
@@ -71,7 +71,7 @@ impl Builder<'_> {
             let dropped = u32::try_from(given.saturating_sub(kept)).unwrap_or(u32::MAX);
             self.emit(SummaryChecked { unit, summary, bullets, dropped })?;
         }
-        let mut findings = check(reply.gist.trim(), &[&text], limits.gist_tokens_max);
+        let mut findings = self.run.memo.check(reply.gist.trim(), &[&text], limits.gist_tokens_max);
         findings.insert(
             0,
             match kept {
@@ -147,7 +147,7 @@ impl Builder<'_> {
 
     /// The checks of a gist's own words against its evidence and the facts it cites.
     fn check_gist(
-        &self,
+        &mut self,
         gist: &str,
         evidence: &[Evidence],
         cites: &[FactId],
@@ -157,7 +157,8 @@ impl Builder<'_> {
             texts.push(prompt::span_text(&self.run, &self.kept, span)?.into());
         }
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        Ok(check(gist, &texts, self.run.limits().gist_tokens_max))
+        let gist_tokens_max = self.run.limits().gist_tokens_max;
+        Ok(self.run.memo.check(gist, &texts, gist_tokens_max))
     }
 
     /// Proposes a gist. What the mechanical checks reject is rejected at once; the rest awaits a reviewer.
@@ -247,13 +248,14 @@ impl Builder<'_> {
     }
 
     /// The mechanical checks once more, on what is stored: a reviewer is told nothing it could be deceived by.
-    fn recheck(&self, proposal: &Proposal) -> Result<Vec<Finding>, Refusal> {
+    fn recheck(&mut self, proposal: &Proposal) -> Result<Vec<Finding>, Refusal> {
         let gist = self.text(&proposal.gist, "a gist")?;
         let mut findings = alloc::vec![passed(Check::Spans)];
         match proposal.subject {
             Subject::Unit(unit) => {
                 let text = prompt::unit_text(&self.run, &self.kept, unit)?;
-                findings.extend(check(&gist, &[&text], self.run.limits().gist_tokens_max));
+                let gist_tokens_max = self.run.limits().gist_tokens_max;
+                findings.extend(self.run.memo.check(&gist, &[&text], gist_tokens_max));
             }
             Subject::Task(_) => {
                 findings.push(passed(Check::Cites));

@@ -21,6 +21,21 @@ pub fn find_quote(haystack: &str, quote: &str) -> Option<(usize, usize)> {
     range_of(haystack, at, at + wanted.len())
 }
 
+/// A text as it is searched, for those who look for many quotes in it.
+#[derive(Debug)]
+pub(crate) struct Quotable(String);
+
+impl Quotable {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(normal(text))
+    }
+
+    /// Whether [`find_quote`] finds `quote` in the text.
+    pub(crate) fn has(&self, quote: &Self) -> bool {
+        !quote.0.is_empty() && self.0.contains(quote.0.as_str())
+    }
+}
+
 /// Where the span stands that begins with `head` and ends with `tail`, both quotes of at least `words_min` words.
 ///
 /// The tail is the first that neither begins before the head nor ends before it does; in a short span they overlap.
@@ -42,9 +57,13 @@ pub fn find_reference(unit_text: &str, head: &str, tail: &str, words_min: u64) -
 
 /// The text as it is compared: no blanks at the ends, single spaces, plain quotation marks, edges of words marked.
 fn normal(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 3);
-    normalize(text, |c, _, _| {
-        out.push(c);
+    // Two edges and a blank to a word, and words have five letters: room for prose without growing.
+    let mut out = String::with_capacity(text.len() + text.len() / 2 + 2);
+    normalize(text, |piece| {
+        match piece {
+            Piece::Run(run, _) => out.push_str(run),
+            Piece::Char(c, _, _) => out.push(c),
+        }
         true
     });
     out
@@ -54,48 +73,85 @@ fn normal(text: &str) -> String {
 fn range_of(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
     let mut at = 0;
     let mut range = None;
-    normalize(text, |c, from, to| {
-        if at >= start && at < end && c != EDGE {
+    normalize(text, |piece| {
+        let (length, within) = match piece {
+            // Byte for byte: what lies outside of the range is cut off.
+            Piece::Run(run, from) => {
+                let (first, last) = (start.max(at), end.min(at + run.len()));
+                (run.len(), (first < last).then(|| (from + (first - at), from + (last - at))))
+            }
+            Piece::Char(c, from, to) => {
+                (c.len_utf8(), (at >= start && at < end && c != EDGE).then_some((from, to)))
+            }
+        };
+        if let Some((from, to)) = within {
             range = Some((range.map_or(from, |(first, _)| first), to));
         }
-        at += c.len_utf8();
+        at += length;
         at < end
     });
     range
 }
 
-/// Gives the characters of the normal form of a text with the bytes each stands for, until told to stop.
-fn normalize(text: &str, mut give: impl FnMut(char, usize, usize) -> bool) {
+/// A piece of the normal form of a text, and what it stands for.
+enum Piece<'a> {
+    /// Letters and digits as they stand in the text from this byte on.
+    Run(&'a str, usize),
+    /// One character and the bytes from and to which it stands for; an edge stands for none.
+    Char(char, usize, usize),
+}
+
+/// Gives the normal form of a text in pieces, until told to stop.
+fn normalize<'a>(text: &'a str, mut give: impl FnMut(Piece<'a>) -> bool) {
     let mut blank: Option<(usize, usize)> = None;
     let (mut before, mut was_inside, mut started) = (' ', false, false);
-    let mut chars = text.char_indices().peekable();
-    while let Some((from, c)) = chars.next() {
+    let mut from = 0;
+    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+        // Most of most texts: letters and digits without accents are inside a word whatever stands beside them.
+        let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        if let Some(run) = rest.get(..length).filter(|run| !run.is_empty()) {
+            let spaced = blank.take().is_none_or(|(first, last)| give(Piece::Char(' ', first, last)));
+            let edged = spaced && (was_inside || give(Piece::Char(EDGE, from, from)));
+            if !edged || !give(Piece::Run(run, from)) {
+                return;
+            }
+            (was_inside, started) = (true, true);
+            before = run.chars().next_back().unwrap_or(before);
+            from += length;
+            continue;
+        }
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else { return };
         let to = from + c.len_utf8();
-        let inside = is_inside(before, c, chars.peek().map(|(_, after)| *after));
-        if was_inside && !inside && !give(EDGE, from, from) {
+        let inside = is_inside(before, c, chars.next());
+        if was_inside && !inside && !give(Piece::Char(EDGE, from, from)) {
             return;
         }
         before = c;
         if c.is_whitespace() || c == EDGE {
             blank = started.then(|| (blank.map_or(from, |(first, _)| first), to));
-            was_inside = inside;
-            continue;
-        }
-        started = true;
-        let plain = match c {
-            '‘' | '’' => '\'',
-            '“' | '”' => '"',
-            c => c,
-        };
-        let spaced = blank.take().is_none_or(|(first, last)| give(' ', first, last));
-        let edged = spaced && (was_inside || !inside || give(EDGE, from, from));
-        if !edged || !give(plain, from, to) {
-            return;
+        } else {
+            started = true;
+            let spaced = blank.take().is_none_or(|(first, last)| give(Piece::Char(' ', first, last)));
+            let edged = spaced && (was_inside || !inside || give(Piece::Char(EDGE, from, from)));
+            if !edged || !give(Piece::Char(plain(c), from, to)) {
+                return;
+            }
         }
         was_inside = inside;
+        from = to;
     }
     if was_inside {
-        give(EDGE, text.len(), text.len());
+        give(Piece::Char(EDGE, text.len(), text.len()));
+    }
+}
+
+/// Typographic quotation marks and apostrophes as a keyboard gives them.
+fn plain(c: char) -> char {
+    match c {
+        '‘' | '’' => '\'',
+        '“' | '”' => '"',
+        c => c,
     }
 }
 
@@ -205,7 +261,54 @@ mod tests {
         assert!(find_reference(&text, &"a ".repeat(100_000), &("a ".repeat(100_000) + "ab"), 5).is_some());
     }
 
+    /// The normal form by its rule, a character at a time, with the bytes each stands for.
+    fn by_the_rule(text: &str) -> Vec<(char, usize, usize)> {
+        let chars: Vec<(usize, char)> = text.char_indices().collect();
+        let at = |place: usize| chars.get(place).map(|(_, c)| *c);
+        let inside = |place: usize| {
+            let before = place.checked_sub(1).and_then(at).unwrap_or(' ');
+            at(place).is_some_and(|c| is_inside(before, c, at(place + 1)))
+        };
+        let (mut out, mut blank): (Vec<_>, Option<(usize, usize)>) = (Vec::new(), None);
+        for (place, (from, c)) in chars.iter().copied().enumerate() {
+            let was_inside = place > 0 && inside(place - 1);
+            let to = from + c.len_utf8();
+            if was_inside && !inside(place) {
+                out.push((EDGE, from, from));
+            }
+            if c.is_whitespace() || c == EDGE {
+                blank = (!out.is_empty()).then(|| (blank.map_or(from, |(first, _)| first), to));
+                continue;
+            }
+            out.extend(blank.take().map(|(first, last)| (' ', first, last)));
+            if inside(place) && !was_inside {
+                out.push((EDGE, from, from));
+            }
+            out.push((plain(c), from, to));
+        }
+        if chars.len().checked_sub(1).is_some_and(inside) {
+            out.push((EDGE, text.len(), text.len()));
+        }
+        out
+    }
+
     proptest! {
+        #[test]
+        fn runs_of_letters_are_taken_as_their_characters_are(
+            text in "[a-cZ .,'’“é東\\-0-9\\n\u{0}]{0,60}", from in 0_usize..60, len in 1_usize..60,
+        ) {
+            let rule = by_the_rule(&text);
+            let whole: String = rule.iter().map(|(c, _, _)| *c).collect();
+            prop_assert_eq!(normal(&text), whole.as_str());
+            let places: Vec<usize> = whole.char_indices().map(|(at, _)| at).chain([whole.len()]).collect();
+            let last = (from + len).min(rule.len());
+            if from < last {
+                let solid = || rule[from..last].iter().filter(|(c, _, _)| *c != EDGE);
+                let range = solid().next().zip(solid().next_back()).map(|(first, last)| (first.1, last.2));
+                prop_assert_eq!(range_of(&text, places[from], places[last]), range);
+            }
+        }
+
         #[test]
         fn whole_sentences_and_whole_texts_are_found(text in "[a-c .,'’“é東\\-0-9\\n\u{0}]{0,60}") {
             let visible = text.chars().any(|c| !c.is_whitespace() && c != '\0');
