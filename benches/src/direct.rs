@@ -71,7 +71,8 @@ pub fn run(tasks: u32, agents: u32) -> Outcome<Recorded> {
             at += 1;
             let wish = !matches!(command, Command::Claim { .. });
             let number = dispatcher.next_number(agent);
-            let envelope = Envelope { agent: Some(agent), number, command, next: wish };
+            let claim = dispatcher.quoted_claim(agent, &command);
+            let envelope = Envelope { agent: Some(agent), number, command, claim, next: wish };
             waiting.insert(dispatcher.command(&recorded.blobs, envelope, blobs, at), agent);
         }
         for answered in recorded.take(&mut dispatcher) {

@@ -11,7 +11,7 @@ use crate::decide::Refusal;
 use crate::dispatcher::Accepted;
 use crate::entry::{Blob, Blobs};
 use crate::event::Purpose;
-use crate::ids::{AgentId, CallId, Fence, Job};
+use crate::ids::{AgentId, CallId, Digest, Fence, Job};
 use crate::reader::Corpus;
 use crate::request::Request;
 use crate::run::Run;
@@ -35,8 +35,8 @@ pub enum Input {
     Answered(Result<Accepted, Refusal>),
     /// Its call brought a reply; the bytes come beside.
     Replied(CallDone, Blob),
-    /// Its call brought none; the words come beside.
-    Lost(CallLost, Blob),
+    /// Its call brought none; the words come beside, and what had come of a reply.
+    Lost(CallLost, Vec<Blob>),
     /// Time to ask for more time, while a call is in flight.
     Renew,
 }
@@ -79,6 +79,8 @@ pub struct Calling {
 pub struct Machine {
     agent: AgentId,
     number: u64,
+    /// The claim it was given last, by the id of its entry: what it says of that claim carries it.
+    claim: Option<Digest>,
     calling: Option<Fence>,
     renewing: bool,
 }
@@ -87,7 +89,7 @@ impl Machine {
     /// A machine for an agent that has joined; `number` is the next one of its commands.
     #[must_use]
     pub fn new(agent: AgentId, number: u64) -> Self {
-        Self { agent, number, calling: None, renewing: false }
+        Self { agent, number, claim: None, calling: None, renewing: false }
     }
 
     /// Which agent it is.
@@ -110,9 +112,9 @@ impl Machine {
                 self.calling = None;
                 self.send(Command::Answer(done), alloc::vec![reply], true)
             }
-            Input::Lost(lost, error) => {
+            Input::Lost(lost, blobs) => {
                 self.calling = None;
-                self.send(Command::Fail(lost), alloc::vec![error], true)
+                self.send(Command::Fail(lost), blobs, true)
             }
             Input::Renew => match self.calling {
                 Some(fence) => {
@@ -125,13 +127,18 @@ impl Machine {
     }
 
     fn send(&mut self, command: Command, blobs: Vec<Blob>, next: bool) -> Output {
-        let envelope = Envelope { agent: Some(self.agent), number: self.number, command, next };
+        let quotes = command.fence().is_some() || command.call().is_some();
+        let claim = self.claim.filter(|_| quotes);
+        let envelope = Envelope { agent: Some(self.agent), number: self.number, command, claim, next };
         self.number += 1;
         Output::Send(envelope, blobs)
     }
 
     fn go_on(&mut self, accepted: Accepted, view: &View<'_>) -> Output {
         let reply = accepted.reply;
+        if reply.claimed.is_some() {
+            self.claim = Some(accepted.entry);
+        }
         if let (Some(call), Some(request)) = (reply.call, accepted.request) {
             return self.call(call, request, view);
         }
@@ -174,7 +181,10 @@ impl Machine {
 
     fn refused(&mut self, refusal: Refusal) -> Output {
         // What it worked for is over; there may be other work.
-        if matches!(refusal, Refusal::StaleFence { .. } | Refusal::UnknownCall { .. }) {
+        if matches!(
+            refusal,
+            Refusal::StaleFence { .. } | Refusal::WrongClaim { .. } | Refusal::UnknownCall { .. }
+        ) {
             return self.send(Command::Claim { job: None }, Vec::new(), false);
         }
         Output::Stop(refusal)

@@ -44,7 +44,10 @@ fn name(event: &Event, add: &mut impl FnMut(&Digest)) {
             }
         }
         Event::CallFinished(call) => add(&call.reply),
-        Event::CallFailed(call) => add(&call.error),
+        Event::CallFailed(call) => {
+            add(&call.error);
+            call.reply.iter().for_each(add);
+        }
         Event::DraftSubmitted(draft) => add(&draft.draft),
         Event::ResultRefused(refused) => add(&refused.draft),
         Event::SummaryChecked(checked) => add(&checked.summary),

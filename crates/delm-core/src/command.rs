@@ -100,6 +100,8 @@ pub struct CallDone {
     pub latency_ms: u64,
     /// Requests sent, the last included.
     pub tries: u32,
+    /// Of those before the last, the ones the provider may bill.
+    pub billable: u32,
 }
 
 /// The end of a call that brought no reply.
@@ -111,8 +113,12 @@ pub struct CallLost {
     pub fault: CallFault,
     /// Blob: why, in words, scrubbed of keys.
     pub error: Digest,
+    /// Blob: what had come of a reply, scrubbed of keys and cut at `reply_bytes_max`.
+    pub reply: Option<Digest>,
     /// Requests sent.
     pub tries: u32,
+    /// Of those, the ones the provider may bill.
+    pub billable: u32,
 }
 
 /// Everything a run begins with.
@@ -165,11 +171,34 @@ pub struct Envelope {
     pub number: u64,
     /// What is wanted.
     pub command: Command,
+    /// Id of the entry that made the claim which the command quotes, by its fence or its call; none if it quotes none.
+    /// The dispatcher compares it and the log keeps the fence alone: a fence may be given anew after entries were lost.
+    pub claim: Option<Digest>,
     /// Claim the sender's next job in the same entry, if there is one. A wish: not part of the command's identity.
     pub next: bool,
 }
 
 impl Command {
+    /// The call that the command ends, if it ends one.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        if let Self::Answer(CallDone { call, .. }) | Self::Fail(CallLost { call, .. }) = self {
+            Some(*call)
+        } else {
+            None
+        }
+    }
+
+    /// The fence that the command quotes, if it quotes one.
+    #[must_use]
+    pub fn fence(&self) -> Option<Fence> {
+        if let Self::Renew { fence } | Self::Release { fence } | Self::Submit { fence, .. } = self {
+            Some(*fence)
+        } else {
+            None
+        }
+    }
+
     /// The command's identity, by which a repetition is known.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -227,7 +256,7 @@ pub fn command_of(entry: &Entry) -> Envelope {
     // if something else stopped it, the wish is idle.
     let wished = |event: &Event| matches!(event, Event::Claimed(_)) || stops_for_budget(event);
     let next = !matches!(command, Command::Claim { .. }) && entry.events.iter().any(wished);
-    Envelope { agent: entry.agent, number: entry.command, command, next }
+    Envelope { agent: entry.agent, number: entry.command, command, claim: None, next }
 }
 
 fn stops_for_budget(event: &Event) -> bool {
@@ -281,11 +310,19 @@ fn done_of(call: &CallFinished) -> CallDone {
         tokens: call.tokens,
         latency_ms: call.latency_ms,
         tries: call.tries,
+        billable: call.billable,
     }
 }
 
 fn lost_of(call: &CallFailed) -> CallLost {
-    CallLost { call: call.call, fault: call.fault, error: call.error, tries: call.tries }
+    CallLost {
+        call: call.call,
+        fault: call.fault,
+        error: call.error,
+        reply: call.reply,
+        tries: call.tries,
+        billable: call.billable,
+    }
 }
 
 fn start_of(entry: &Entry, run: &RunStarted) -> StartRun {

@@ -1,17 +1,19 @@
 //! The dispatcher: commands in, entries and effects out, in one order, as a machine without IO.
 //!
 //! Refuses to let anything out before it is durable: it decides on *staged* state and publishes *durable* state, so that
-//! commits of one run share a sync; replies, refusals too, and model calls wait for the entry they rest on.
+//! commits of one run share a sync; replies, refusals too, and model calls wait for the entry they rest on. Refuses, before
+//! it is decided, a command that quotes a claim its sender was never given.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::apply::seal_after;
 use crate::audit::Either;
 use crate::command::{Command, Envelope, Reply};
-use crate::decide::{Refusal, decide, entry_of};
+use crate::decide::{Decision, Refusal, decide, entry_of};
 use crate::entry::{Blob, Blobs, Head, Sealed};
+use crate::event::Event;
 use crate::ids::{AgentId, Digest, Millis};
 use crate::policy::Policy;
 use crate::prompt;
@@ -49,6 +51,9 @@ pub struct Answered {
 pub struct Accepted {
     /// For the sender.
     pub reply: Reply,
+    /// Id of the entry it became. Where the reply holds a claim, this names the claim beside its fence, and every command
+    /// that quotes the claim has to carry it.
+    pub entry: Digest,
     /// The call it is to make now, if any.
     pub request: Option<Request>,
 }
@@ -58,6 +63,14 @@ pub struct Accepted {
 struct Parked {
     ticket: Ticket,
     envelope: Envelope,
+}
+
+/// What a command that was not answered waits for.
+enum Waits {
+    /// A job for its sender.
+    Work,
+    /// What calls in flight have reserved.
+    Budget,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a handful wait at a time, and most are entries")]
@@ -79,6 +92,10 @@ pub struct Dispatcher {
     unwritten: VecDeque<Staged>,
     pending: VecDeque<Pending>,
     parked: VecDeque<Parked>,
+    /// Something happened since parked claims were looked at that may let one of them succeed.
+    stirred: bool,
+    /// The claim that comes first waits for a budget, not for work.
+    short: bool,
     tickets: Ticket,
 }
 
@@ -94,6 +111,8 @@ impl Dispatcher {
             unwritten: VecDeque::new(),
             pending: VecDeque::new(),
             parked: VecDeque::new(),
+            stirred: false,
+            short: false,
             tickets: 0,
         }
     }
@@ -116,6 +135,13 @@ impl Dispatcher {
         self.number_of(Some(agent))
     }
 
+    /// What a command of this sender that quotes a claim has to carry: for whoever keeps no claims of its own. An agent
+    /// carries what it learned with its claim's reply instead.
+    #[must_use]
+    pub fn quoted_claim(&self, agent: AgentId, command: &Command) -> Option<Digest> {
+        self.staged.quoted_claim(Some(agent), command)
+    }
+
     fn number_of(&self, sender: Option<AgentId>) -> u64 {
         self.staged.agents().sent(sender).map_or(0, crate::run::people::Sent::next_number)
     }
@@ -134,7 +160,15 @@ impl Dispatcher {
             self.tick_if_due(stored, at);
         }
         let ticket = self.ticket();
-        self.decide_one(stored, ticket, envelope, &brought, at, true);
+        match self.bound(&envelope) {
+            Err(refusal) => self.answer(Answered { ticket, outcome: Err(refusal) }),
+            Ok(()) => {
+                if let Some(waits) = self.decide_one(stored, ticket, &envelope, &brought, at) {
+                    self.short |= matches!(waits, Waits::Budget);
+                    self.parked.push_back(Parked { ticket, envelope });
+                }
+            }
+        }
         self.unpark(stored, at);
         ticket
     }
@@ -145,7 +179,8 @@ impl Dispatcher {
         if !matches!(command, Command::Resume { .. }) {
             self.tick_if_due(stored, at.max(self.staged.at()));
         }
-        let envelope = Envelope { agent: None, number: self.number_of(None), command, next: false };
+        let number = self.number_of(None);
+        let envelope = Envelope { agent: None, number, command, claim: None, next: false };
         self.command(stored, envelope, brought, at)
     }
 
@@ -210,79 +245,182 @@ impl Dispatcher {
     fn tick_if_due(&mut self, stored: &dyn Blobs, at: Millis) {
         // Each pass moves every due deadline, so one pass is enough unless a lease is shorter than a millisecond.
         if self.staged.next_deadline().is_some_and(|deadline| deadline <= at) {
-            let ticket = self.ticket();
-            let envelope =
-                Envelope { agent: None, number: self.number_of(None), command: Command::Tick, next: false };
-            self.decide_one(stored, ticket, envelope, &[], at, false);
+            let (ticket, number) = (self.ticket(), self.number_of(None));
+            let envelope = Envelope { agent: None, number, command: Command::Tick, claim: None, next: false };
+            self.decide_one(stored, ticket, &envelope, &[], at);
         }
     }
 
+    /// Whether a command that quotes a claim quotes the one its sender was given (I-9): a fence is a number, and may be
+    /// given anew when entries were lost that somebody had seen. A command that was accepted before is told by its number.
+    fn bound(&self, envelope: &Envelope) -> Result<(), Refusal> {
+        let (command, sender) = (&envelope.command, envelope.agent);
+        let call = command.call().and_then(|call| self.staged.open_call(call));
+        let Some(fence) = command.fence().or(call.map(|open| open.fence)) else { return Ok(()) };
+        let sent = self.staged.agents().sent(sender);
+        let known = sent.is_none_or(|sent| sent.next_number() > envelope.number);
+        match self.staged.quoted_claim(sender, command) {
+            Some(claim) if envelope.claim == Some(claim) => Ok(()),
+            Some(_) => Err(Refusal::WrongClaim { fence }),
+            None if known || call.is_some() => Ok(()),
+            None => Err(Refusal::StaleFence { fence }),
+        }
+    }
+
+    /// Decides parked claims again, first come first, if something happened that may let one succeed.
     fn unpark(&mut self, stored: &dyn Blobs, at: Millis) {
-        let mut waiting = self.parked.len();
-        while waiting > 0 && (self.staged.phase() != Phase::Running || self.staged.takeable()) {
-            waiting -= 1;
-            let Some(parked) = self.parked.pop_front() else { break };
-            self.decide_one(stored, parked.ticket, parked.envelope, &[], at, true);
+        if !core::mem::take(&mut self.stirred) {
+            return;
         }
+        self.short = false;
+        let (mut place, mut without) = (0, BTreeSet::new());
+        loop {
+            let running = self.staged.phase() == Phase::Running;
+            if !running {
+                // Everybody is told.
+                place = 0;
+            } else if !self.staged.takeable() {
+                break;
+            }
+            let Some(parked) = self.parked.get(place) else { break };
+            let agent = parked.envelope.agent.and_then(|agent| self.staged.agent(agent));
+            let principal = agent.map(|agent| agent.principal.clone());
+            // What is ready for one agent of a principal is ready for all of them.
+            if running && without.contains(&principal) {
+                place += 1;
+                continue;
+            }
+            let Some(parked) = self.parked.remove(place) else { break };
+            let waits = self.decide_one(stored, parked.ticket, &parked.envelope, &[], at);
+            match waits {
+                None => {}
+                Some(Waits::Work) => {
+                    self.parked.insert(place, parked);
+                    without.insert(principal);
+                    place += 1;
+                }
+                // Whoever comes first gets what is freed first.
+                Some(Waits::Budget) => {
+                    self.parked.insert(place, parked);
+                    self.short = true;
+                    break;
+                }
+            }
+        }
+        self.stirred = false;
     }
 
+    /// Decides a command, and stages or answers it; what cannot be answered yet has to wait.
     fn decide_one(
         &mut self,
         stored: &dyn Blobs,
         ticket: Ticket,
-        envelope: Envelope,
+        envelope: &Envelope,
         brought: &[Blob],
         at: Millis,
-        may_park: bool,
-    ) {
+    ) -> Option<Waits> {
         let given: BTreeMap<Digest, Arc<[u8]>> =
             brought.iter().map(|blob| (blob.hash, blob.bytes.clone())).collect();
         let near = Either(&given, &self.fresh);
         let known = Either(&near, stored);
-        match decide(self.policy, &self.staged, &known, &envelope, at) {
-            Err(Refusal::NoWork | Refusal::BudgetReserved) if may_park => {
-                self.parked.push_back(Parked { ticket, envelope });
-            }
-            Err(refusal) => self.answer(Answered { ticket, outcome: Err(refusal) }),
+        let outcome = match decide(self.policy, &self.staged, &known, envelope, at) {
+            Err(Refusal::NoWork) => return Some(Waits::Work),
+            Err(Refusal::BudgetReserved) => return Some(Waits::Budget),
             Ok(decision) if decision.events.is_empty() => {
-                let outcome = Ok(Accepted { reply: decision.reply, request: None });
-                self.answer(Answered { ticket, outcome });
+                let sent = self.staged.agents().sent(envelope.agent);
+                let entry = sent.and_then(|sent| sent.entry(envelope.number)).unwrap_or(Digest::ZERO);
+                Ok(Accepted { reply: decision.reply, entry, request: None })
             }
-            Ok(decision) => {
-                let entry = entry_of(&self.staged, &envelope, decision.events, at).seal();
-                // Only a first entry with very many documents comes near the bound; what could not be read back is not written.
-                if entry.bytes.len() > ENTRY_BYTES_CHECKED
-                    && let Err(error) = Sealed::from_bytes(&entry.bytes)
-                {
-                    let what = alloc::format!("too many documents for one run: {error}");
-                    return self.answer(Answered { ticket, outcome: Err(Refusal::Invalid { what }) });
+            Ok(decision) => match self.stage(stored, envelope, brought, decision, at) {
+                Ok((run, blobs, accepted)) => {
+                    let answered = Answered { ticket, outcome: Ok(accepted) };
+                    self.pending.push_back(Pending::Entry { run, blobs, answered });
+                    return None;
                 }
-                let named = crate::blobs::named_by(&entry.entry);
-                let made = decision.blobs.into_iter().chain(brought.iter().cloned());
-                let blobs: Vec<Blob> = made.filter(|blob| named.contains(&blob.hash)).collect();
-                let after = self.staged.head();
-                let Some(mut run) = decision.after else { return };
-                if let Err(fault) = seal_after(&mut run, &entry) {
-                    let refusal = Refusal::Unlawful { law: fault.law, what: fault.what };
-                    return self.answer(Answered { ticket, outcome: Err(refusal) });
-                }
-                self.fresh.extend(blobs.iter().map(|blob| (blob.hash, blob.bytes.clone())));
-                let fresh = Either(&self.fresh, stored);
-                prompt::warm(&mut run, &fresh);
-                self.staged = run.clone();
-                let hashes = blobs.iter().map(|blob| blob.hash).collect();
-                self.unwritten.push_back(Staged { after, entry, blobs });
-                let outcome = Ok(Accepted { reply: decision.reply, request: decision.request });
-                self.pending.push_back(Pending::Entry {
-                    run,
-                    blobs: hashes,
-                    answered: Answered { ticket, outcome },
-                });
-            }
+                Err(refusal) => Err(refusal),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        self.answer(Answered { ticket, outcome });
+        None
+    }
+
+    /// Seals what was decided and stages it; gives the state after it, the blobs it brings, and what its sender is told.
+    fn stage(
+        &mut self,
+        stored: &dyn Blobs,
+        envelope: &Envelope,
+        brought: &[Blob],
+        decision: Decision,
+        at: Millis,
+    ) -> Result<(Run, Vec<Digest>, Accepted), Refusal> {
+        let entry = entry_of(&self.staged, envelope, decision.events, at).seal();
+        // Only a first entry with very many documents comes near the bound; what could not be read back is not written.
+        if entry.bytes.len() > ENTRY_BYTES_CHECKED
+            && let Err(error) = Sealed::from_bytes(&entry.bytes)
+        {
+            let what = alloc::format!("too many documents for one run: {error}");
+            return Err(Refusal::Invalid { what });
         }
+        let named = crate::blobs::named_by(&entry.entry);
+        let made = decision.blobs.into_iter().chain(brought.iter().cloned());
+        let blobs: Vec<Blob> = made.filter(|blob| named.contains(&blob.hash)).collect();
+        let after = self.staged.head();
+        let Some(mut run) = decision.after else { return Err(Refusal::NoWork) };
+        seal_after(&mut run, &entry)
+            .map_err(|fault| Refusal::Unlawful { law: fault.law, what: fault.what })?;
+        self.fresh.extend(blobs.iter().map(|blob| (blob.hash, blob.bytes.clone())));
+        let fresh = Either(&self.fresh, stored);
+        prompt::warm(&mut run, &fresh);
+        self.staged = run.clone();
+        self.stirred |= entry.entry.events.iter().any(|event| stirs(event, self.short));
+        let hashes = blobs.iter().map(|blob| blob.hash).collect();
+        let accepted = Accepted { reply: decision.reply, entry: entry.id, request: decision.request };
+        self.unwritten.push_back(Staged { after, entry, blobs });
+        Ok((run, hashes, accepted))
     }
 
     fn answer(&mut self, answered: Answered) {
         self.pending.push_back(Pending::Answer(answered));
+    }
+}
+
+/// Whether an event may let a claim succeed that found no work, or, where one waits for that, no budget; or tells it that
+/// the run stops.
+fn stirs(event: &Event, short: bool) -> bool {
+    match event {
+        Event::TaskAdded(_)
+        | Event::ClaimExpired(_)
+        | Event::ClaimReleased(_)
+        | Event::DraftSubmitted(_)
+        | Event::GistProposed(_)
+        | Event::VerdictGiven(_)
+        | Event::GistAdmitted(_)
+        | Event::TaskReopened(_)
+        | Event::TaskAbandoned(_)
+        | Event::Drained(_)
+        | Event::Expanded(_)
+        | Event::AgentJoined(_)
+        | Event::AgentLeft(_)
+        | Event::LimitReached(_)
+        | Event::RunPaused(_)
+        | Event::RunResumed(_)
+        | Event::RunEnded(_) => true,
+        Event::CallFinished(_) | Event::CallFailed(_) => short,
+        Event::RunStarted(_)
+        | Event::RunForked(_)
+        | Event::SourceAdded(_)
+        | Event::SourceSkipped(_)
+        | Event::UnitAdded(_)
+        | Event::Claimed(_)
+        | Event::LeaseRenewed(_)
+        | Event::ContextRead(_)
+        | Event::Unfolded(_)
+        | Event::CallStarted(_)
+        | Event::ResultRefused(_)
+        | Event::SummaryChecked(_)
+        | Event::GistWithdrawn(_)
+        | Event::BlobRedacted(_)
+        | Event::AnswerGiven(_) => false,
     }
 }

@@ -1,22 +1,24 @@
 //! The dispatcher: what it stages, what it lets out and when, who waits for work, and what time does to commands.
 //!
 //! Refuses to look inside: only what a shell sees is judged.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it must be")]
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::begin::Begin;
+use common::begin::{Begin, agent};
 use common::replies::reply;
 use delm_core::audit::audit;
-use delm_core::command::{CallDone, Command, Envelope};
+use delm_core::command::{CallDone, CallLost, Command, Envelope};
 use delm_core::decide::Refusal;
 use delm_core::dispatcher::{Answered, Dispatcher, Ticket};
 use delm_core::entry::{Blob, Sealed};
-use delm_core::event::{Event, Tokens};
-use delm_core::ids::{AgentId, CallId, Digest};
-use delm_core::policy::Fifo;
+use delm_core::event::{AgentKind, CallFault, Event, PolicyName, Tokens};
+use delm_core::ids::{AgentId, CallId, Digest, Job};
+use delm_core::policy::{Fifo, Policy};
 use delm_core::run::{Phase, Run};
 
 type Stored = BTreeMap<Digest, Arc<[u8]>>;
@@ -46,12 +48,9 @@ impl Shell {
         let agent = AgentId(agent);
         let number = self.dispatcher.next_number(agent);
         self.at += 1;
-        self.dispatcher.command(
-            &self.stored,
-            Envelope { agent: Some(agent), number, command, next },
-            blobs,
-            self.at,
-        )
+        let claim = self.dispatcher.quoted_claim(agent, &command);
+        let envelope = Envelope { agent: Some(agent), number, command, claim, next };
+        self.dispatcher.command(&self.stored, envelope, blobs, self.at)
     }
 
     fn claim(&mut self, agent: u32) -> Ticket {
@@ -60,15 +59,7 @@ impl Shell {
 
     fn answer(&mut self, agent: u32, call: u32, kind: &str, words: &str) -> Ticket {
         let blob = Blob::new(reply(kind, words));
-        let done = CallDone {
-            call: CallId(call),
-            reply: blob.hash,
-            model_reported: None,
-            request_id: None,
-            tokens: Some(Tokens::default()),
-            latency_ms: 1,
-            tries: 1,
-        };
+        let done = CallDone { reply: blob.hash, ..done(call) };
         self.agent(agent, Command::Answer(done), vec![blob], false)
     }
 
@@ -87,6 +78,19 @@ impl Shell {
 
     fn first_events(&self) -> Vec<&'static str> {
         self.log.iter().filter_map(|sealed| sealed.entry.events.first()).map(Event::kind).collect()
+    }
+}
+
+fn done(call: u32) -> CallDone {
+    CallDone {
+        call: CallId(call),
+        reply: Digest::ZERO,
+        model_reported: None,
+        request_id: None,
+        tokens: Some(Tokens::default()),
+        latency_ms: 1,
+        tries: 1,
+        billable: 0,
     }
 }
 
@@ -186,7 +190,7 @@ fn a_resume_comes_before_what_is_due() {
     shell.dispatcher.engine(&shell.stored, resume, Vec::new(), shell.at);
     shell.sync();
     assert_eq!(shell.first_events(), ["run_started", "claimed", "run_resumed"]);
-    let plan = shell.dispatcher.published().jobs().get(&delm_core::ids::Job::Plan).map(|job| job.failures);
+    let plan = shell.dispatcher.published().jobs().get(&Job::Plan).map(|job| job.failures);
     assert_eq!(plan, Some(0), "no attempt is counted");
 }
 
@@ -197,6 +201,187 @@ fn a_clock_that_goes_back_stands_still() {
     shell.claim(1);
     shell.sync();
     assert_eq!(shell.log.last().map(|sealed| sealed.entry.at), Some(1_000));
+}
+
+/// A shell whose first claim, by a1, is durable under fence 1, with another run in which the same fence is a2's.
+fn two_histories() -> (Shell, Digest, Digest) {
+    let mut kept = Shell::begin(&Begin::default());
+    let mut lost = Shell::begin(&Begin::default());
+    lost.at += 5;
+    let entry = |shell: &mut Shell| {
+        shell.claim(1);
+        let answered = shell.sync().pop().unwrap().outcome.unwrap();
+        assert_eq!((answered.reply.seq, answered.reply.claimed), (1, Some(Job::Plan)));
+        answered.entry
+    };
+    let (old, new) = (entry(&mut lost), entry(&mut kept));
+    assert_ne!(old, new, "the same fence, given by another entry");
+    (kept, old, new)
+}
+
+fn quoting(shell: &Shell, agent: u32, command: Command, claim: Option<Digest>) -> Envelope {
+    let agent = AgentId(agent);
+    Envelope { agent: Some(agent), number: shell.dispatcher.next_number(agent), command, claim, next: false }
+}
+
+#[test]
+fn a_fence_given_anew_is_not_the_one_that_was_lost() {
+    // I-9: the entries that gave a1 the fence were lost after it had seen them, and the number was given again.
+    let (mut shell, old, new) = two_histories();
+    let reply = Blob::new(reply("plan", "one"));
+    let done = CallDone { reply: reply.hash, ..done(1) };
+    let error = Blob::new(&b"it failed"[..]);
+    let lost = CallLost {
+        call: CallId(1),
+        fault: CallFault::Request,
+        error: error.hash,
+        reply: None,
+        tries: 1,
+        billable: 1,
+    };
+    let draft = Command::Submit { fence: 1, draft: reply.hash };
+    for command in [
+        Command::Answer(done.clone()),
+        Command::Fail(lost),
+        draft,
+        Command::Renew { fence: 1 },
+        Command::Release { fence: 1 },
+    ] {
+        for claim in [Some(old), None] {
+            let envelope = quoting(&shell, 1, command.clone(), claim);
+            let blobs = vec![reply.clone(), error.clone()];
+            shell.dispatcher.command(&shell.stored, envelope, blobs, shell.at);
+            let refused = shell.sync().pop().unwrap().outcome.unwrap_err();
+            assert_eq!(refused, Refusal::WrongClaim { fence: 1 }, "{command:?} with {claim:?}");
+        }
+    }
+    assert_eq!(shell.log.len(), 2, "nothing was written");
+    let envelope = quoting(&shell, 1, Command::Answer(done), Some(new));
+    shell.dispatcher.command(&shell.stored, envelope.clone(), vec![reply], shell.at);
+    let accepted = shell.sync().pop().unwrap().outcome.unwrap();
+    // Sent again it is answered again, with the id of the entry it became.
+    shell.dispatcher.command(&shell.stored, envelope, Vec::new(), shell.at);
+    let again = shell.sync().pop().unwrap().outcome.unwrap();
+    assert_eq!((again.reply, again.entry), (accepted.reply, accepted.entry));
+}
+
+#[test]
+fn a_late_answer_quotes_the_claim_it_was_made_for() {
+    let mut shell = Shell::begin(&Begin::default());
+    shell.claim(1);
+    let first = shell.sync().pop().unwrap().outcome.unwrap().entry;
+    shell.at += 200_000;
+    // The first claim is over, its call is not; the same agent makes another claim and many commands.
+    shell.claim(1);
+    let second = shell.sync().pop().unwrap().outcome.unwrap();
+    for _ in 0..100 {
+        shell.agent(1, Command::Renew { fence: second.reply.seq }, Vec::new(), false);
+    }
+    shell.sync();
+    let reply = Blob::new(reply("plan", "one"));
+    let done = CallDone { reply: reply.hash, ..done(1) };
+    for (claim, is_right) in [(second.entry, false), (first, true)] {
+        let envelope = quoting(&shell, 1, Command::Answer(done.clone()), Some(claim));
+        shell.dispatcher.command(&shell.stored, envelope, vec![reply.clone()], shell.at);
+        let outcome = shell.sync().pop().unwrap().outcome;
+        assert_eq!(outcome.is_ok_and(|accepted| accepted.reply.late), is_right);
+    }
+}
+
+#[test]
+fn a_part_of_a_reply_is_bounded_and_stored() {
+    let mut begin = Begin::default();
+    begin.limits.set("reply_bytes_max", 1_024).unwrap();
+    let mut shell = Shell::begin(&begin);
+    shell.claim(1);
+    shell.sync();
+    let error = Blob::new(&b"cut off"[..]);
+    for (bytes, fits) in [(1_025, false), (1_024, true)] {
+        let part = Blob::new(vec![b'x'; bytes]);
+        let lost = CallLost {
+            call: CallId(1),
+            fault: CallFault::Request,
+            error: error.hash,
+            reply: Some(part.hash),
+            tries: 1,
+            billable: 1,
+        };
+        shell.agent(1, Command::Fail(lost), vec![error.clone(), part.clone()], false);
+        assert_eq!(shell.sync().pop().unwrap().outcome.is_ok(), fits, "{bytes} bytes");
+        assert_eq!(shell.stored.contains_key(&part.hash), fits);
+    }
+}
+
+/// First come, first served, and how often it was asked who is next.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Policy for Counting {
+    fn name(&self) -> PolicyName {
+        Fifo.name()
+    }
+    fn next(&self, run: &Run, agent: AgentId) -> Option<Job> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Fifo.next(run, agent)
+    }
+    fn lease_ms(&self, run: &Run, job: &Job) -> u64 {
+        Fifo.lease_ms(run, job)
+    }
+    fn may_take(&self, run: &Run, agent: AgentId, job: &Job) -> bool {
+        Fifo.may_take(run, agent, job)
+    }
+}
+
+/// A run with many agents, of which all but two wait since the budget is reserved; how often the policy was asked.
+fn crowded(waiting: u32) -> (Shell, &'static Counting) {
+    let policy: &'static Counting = Box::leak(Box::default());
+    let mut begin =
+        Begin { agents: vec![agent(AgentKind::Model, ""); waiting as usize + 2], ..Begin::default() };
+    begin.limits.set("budget_tokens", 5_000).unwrap();
+    let mut shell = Shell::begin(&begin);
+    shell.dispatcher = Dispatcher::new(policy, shell.dispatcher.published().clone());
+    shell.claim(1);
+    shell.answer(1, 1, "plan", "one; two; three; four");
+    for agent in 1..=waiting + 2 {
+        shell.claim(agent);
+    }
+    shell.sync();
+    assert_eq!(shell.dispatcher.waiting(), waiting as usize);
+    assert_eq!(shell.dispatcher.published().jobs().claimed(), 2);
+    (shell, policy)
+}
+
+#[test]
+fn claims_that_wait_for_a_budget_cost_nothing_while_none_is_freed() {
+    let asked = |waiting| {
+        let (mut shell, policy) = crowded(waiting);
+        let before = policy.0.load(Ordering::Relaxed);
+        let fences: Vec<u64> =
+            shell.dispatcher.published().jobs().claims().map(|(fence, _)| *fence).collect();
+        for _ in 0..50 {
+            for (agent, fence) in [1, 2].iter().zip(&fences) {
+                shell.agent(*agent, Command::Renew { fence: *fence }, Vec::new(), false);
+            }
+        }
+        let renewed = policy.0.load(Ordering::Relaxed) - before;
+        // A call that ends frees some of the budget: only as many are asked as it may bear.
+        shell.answer(1, 2, "finding", "Ada Quill built it. {S1.1: nowhere}");
+        (renewed, policy.0.load(Ordering::Relaxed) - before - renewed, shell.dispatcher.waiting())
+    };
+    let (renewed, freed, left) = asked(1_000);
+    assert_eq!((renewed, left), (0, 999));
+    assert!(freed <= 3, "{freed} of 1000 waiting claims were decided for one that ended");
+}
+
+#[test]
+fn claims_that_wait_for_a_budget_are_all_told_when_it_is_spent() {
+    let (mut shell, _) = crowded(20);
+    shell.answer(1, 2, "finding", "Ada Quill built it. {S1.1: nowhere}");
+    shell.dispatcher.engine(&shell.stored, Command::Interrupt { hard: true }, Vec::new(), shell.at);
+    assert_eq!(shell.dispatcher.waiting(), 0);
+    let answered = shell.sync();
+    let told = |outcome: &Result<_, Refusal>| matches!(outcome, Err(Refusal::NotRunning { .. }));
+    assert_eq!(answered.iter().filter(|answered| told(&answered.outcome)).count(), 19);
 }
 
 #[test]

@@ -275,7 +275,7 @@ fn look_at(run: &Run, world: &common::World) {
     for command in [Command::Tick, Command::Claim { job: None }, Command::Leave, Command::Cancel] {
         for agent in [None, Some(AgentId(1)), Some(AgentId(2))] {
             let number = run.agents().sent(agent).map_or(0, delm_core::run::people::Sent::next_number);
-            let envelope = Envelope { agent, number, command: command.clone(), next: true };
+            let envelope = Envelope { agent, number, command: command.clone(), claim: None, next: true };
             drop(decide(&Fifo, run, &world.stored, &envelope, at));
             drop(decide(&Fifo, run, &world.stored, &envelope, at.saturating_add(1_000_000)));
         }

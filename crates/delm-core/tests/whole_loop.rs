@@ -61,7 +61,8 @@ impl World {
     fn say(&mut self, agent: u32, command: Command, blobs: Vec<Blob>, next: bool) -> Vec<(u64, Accepted)> {
         let agent = AgentId(agent);
         let number = self.numbers.entry(agent).or_insert(0);
-        let envelope = Envelope { agent: Some(agent), number: *number, command, next };
+        let claim = self.dispatcher.quoted_claim(agent, &command);
+        let envelope = Envelope { agent: Some(agent), number: *number, command, claim, next };
         *number += 1;
         self.at += 1;
         self.dispatcher.command(&self.stored, envelope, blobs, self.at);
@@ -169,6 +170,7 @@ fn work(world: &mut World, agents: u32, rule: impl Fn(&Job) -> String) {
             tokens: Some(Tokens { input: 100, output: 50, cached: 0 }),
             latency_ms: 1,
             tries: 1,
+            billable: 0,
         };
         answers.extend(world.say(open.agent.0, Command::Answer(done), vec![reply], true));
         if !matches!(world.dispatcher.published().phase(), Phase::Running) {

@@ -13,7 +13,7 @@ use delm_core::entry::Blob;
 use delm_core::event::{CallFault, Purpose};
 use delm_core::reader::Corpus;
 use delm_core::run::Run;
-use delm_llm::{CallInfo, Exchange, Model};
+use delm_llm::{CallError, CallInfo, Exchange, Model};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blobs::BlobCache;
@@ -115,7 +115,17 @@ async fn send(shared: &Shared, envelope: Envelope, blobs: Vec<Blob>) -> Option<R
 /// Makes a call, asking for more time at each third of the lease while it lasts.
 async fn call(shared: &Shared, machine: &mut Machine, calling: &Calling) -> Option<Input> {
     let Some(model) = shared.workers.of(calling.purpose) else {
-        return Some(lost(calling, CallFault::Request, "this run has no model for that purpose", 0));
+        return Some(lost(
+            shared,
+            calling,
+            CallError {
+                fault: CallFault::Request,
+                error: "this run has no model for that purpose".into(),
+                tries: 0,
+                billable: 0,
+                partial: None,
+            },
+        ));
     };
     let info = CallInfo {
         purpose: calling.purpose,
@@ -130,7 +140,7 @@ async fn call(shared: &Shared, machine: &mut Machine, calling: &Calling) -> Opti
             biased;
             outcome = &mut reply => return Some(match outcome {
                 Ok(exchange) => replied(shared, calling, exchange),
-                Err(error) => lost(calling, error.fault, &error.error, error.tries),
+                Err(error) => lost(shared, calling, error),
             }),
             () = tokio::time::sleep(shared.lease / 3) => {
                 if let Output::Send(envelope, blobs) = shared.tell(machine, Input::Renew) {
@@ -146,7 +156,12 @@ fn replied(shared: &Shared, calling: &Calling, exchange: Exchange) -> Input {
     if exchange.reply.len() > shared.reply_bytes_max {
         let (bytes, max) = (exchange.reply.len(), shared.reply_bytes_max);
         let words = format!("the reply has {bytes} bytes; reply_bytes_max is {max}");
-        return lost(calling, CallFault::Request, &words, exchange.tries);
+        // It came and was paid for; its beginning is kept.
+        let Exchange { tries, billable, reply, .. } = exchange;
+        let billable = billable.saturating_add(1).min(tries);
+        let error =
+            CallError { fault: CallFault::Request, error: words, tries, billable, partial: Some(reply) };
+        return lost(shared, calling, error);
     }
     let reply = Blob::new(exchange.reply);
     let done = CallDone {
@@ -157,11 +172,20 @@ fn replied(shared: &Shared, calling: &Calling, exchange: Exchange) -> Input {
         tokens: exchange.tokens,
         latency_ms: exchange.latency_ms,
         tries: exchange.tries,
+        billable: exchange.billable,
     };
     Input::Replied(done, reply)
 }
 
-fn lost(calling: &Calling, fault: CallFault, words: &str, tries: u32) -> Input {
-    let error = Blob::new(words.as_bytes());
-    Input::Lost(CallLost { call: calling.call, fault, error: error.hash, tries }, error)
+/// A call that brought no reply, with as much of one as had come and is kept.
+fn lost(shared: &Shared, calling: &Calling, failed: CallError) -> Input {
+    let CallError { fault, error, tries, billable, partial } = failed;
+    let error = Blob::new(error.into_bytes());
+    let part = partial.filter(|bytes| !bytes.is_empty()).map(|mut bytes| {
+        bytes.truncate(shared.reply_bytes_max);
+        Blob::new(bytes)
+    });
+    let reply = part.as_ref().map(|part| part.hash);
+    let lost = CallLost { call: calling.call, fault, error: error.hash, reply, tries, billable };
+    Input::Lost(lost, std::iter::once(error).chain(part).collect())
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::choice::BuildError;
 use crate::endpoint::Endpoint;
+use crate::url::BaseUrl;
 
 /// A key. `Debug` does not show it, and only the request that needs it does.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Api {
 }
 
 /// One provider. Durations are milliseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProviderConfig {
     /// The form of its requests.
     pub api: Api,
@@ -101,6 +102,16 @@ pub struct ProviderConfig {
     pub response_bytes_max: u64,
     /// The certificates that are trusted, as PEM; none means those of the system.
     pub ca_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for ProviderConfig {
+    /// What tells providers apart, the base URL without its secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base_url = crate::url::shown(&self.base_url);
+        let mut shown = f.debug_struct("ProviderConfig");
+        shown.field("api", &self.api).field("base_url", &base_url).field("api_key", &self.api_key);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl ProviderConfig {
@@ -190,9 +201,13 @@ impl Providers {
         self.configs.keys().map(String::as_str)
     }
 
-    /// Every known key: none of them may be in a text that leaves this crate.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.configs.values().filter_map(|config| config.api_key.as_ref())
+    /// Every known key, those in base URLs too: none of them may be in a text that leaves this crate.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let in_urls = |(name, config): (&String, &ProviderConfig)| {
+            BaseUrl::parse(name, &config.base_url).map(|url| url.secrets()).unwrap_or_default()
+        };
+        let keys = self.configs.values().filter_map(|config| config.api_key.clone());
+        keys.chain(self.configs.iter().flat_map(in_urls)).collect()
     }
 
     /// What models of this provider share, made at first use.

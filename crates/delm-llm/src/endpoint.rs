@@ -60,21 +60,21 @@ pub(crate) struct Whole {
 /// Why there is no whole response.
 #[derive(Debug)]
 pub(crate) enum Broken {
-    /// Nothing came: no connection, or one that was cut before the response began.
-    Unreached(String),
+    /// Nothing came: no connection, or, if the request was sent, one that was cut before the response began.
+    Unreached { why: String, sent: bool },
     /// The response began and was cut off.
     Cut { why: String, body: Vec<u8> },
     /// The time of one try was over.
     Slow { body: Vec<u8> },
-    /// The response is longer than is read.
-    TooLong,
+    /// The response is longer than is read; this is its beginning.
+    TooLong { body: Vec<u8> },
 }
 
 impl Endpoint {
-    pub(crate) fn new<'a>(
+    pub(crate) fn new(
         provider: &str,
-        config: &'a ProviderConfig,
-        secrets: impl Iterator<Item = &'a Secret>,
+        config: &ProviderConfig,
+        secrets: Vec<Secret>,
     ) -> Result<Self, BuildError> {
         config.check(provider)?;
         let base = BaseUrl::parse(provider, &config.base_url)?;
@@ -91,7 +91,7 @@ impl Endpoint {
         Ok(Self {
             provider: provider.to_owned(),
             config: config.clone(),
-            scrubber: Scrubber::new(secrets.chain(key)),
+            scrubber: Scrubber::new(secrets.iter().chain(key)),
             headers,
             client: client(provider, config, base.https)?,
             base,
@@ -138,7 +138,9 @@ impl Endpoint {
         *request.headers_mut() = self.headers.clone();
         let response = match timeout_at(deadline, self.client.request(request)).await {
             Err(_) => return Err(Broken::Slow { body: Vec::new() }),
-            Ok(Err(error)) => return Err(Broken::Unreached(chain(&error))),
+            Ok(Err(error)) => {
+                return Err(Broken::Unreached { why: chain(&error), sent: !error.is_connect() });
+            }
             Ok(Ok(response)) => response,
         };
         self.read(response, deadline).await
@@ -157,7 +159,10 @@ impl Endpoint {
             if let Some(data) = frame.data_ref() {
                 let length = (body.len() as u64).saturating_add(data.len() as u64);
                 if length > self.config.response_bytes_max {
-                    return Err(Broken::TooLong);
+                    let room = self.config.response_bytes_max.saturating_sub(body.len() as u64);
+                    let room = usize::try_from(room).unwrap_or(0);
+                    body.extend(data.iter().take(room));
+                    return Err(Broken::TooLong { body });
                 }
                 body.extend_from_slice(data);
             }

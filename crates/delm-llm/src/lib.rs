@@ -18,7 +18,7 @@ mod params;
 mod provider;
 pub mod script;
 mod scrub;
-mod url;
+pub mod url;
 mod verdict;
 
 pub use choice::{BuildError, ModelChoice, build, host_of};
@@ -73,6 +73,8 @@ pub struct Exchange {
     pub latency_ms: u64,
     /// Requests sent, the last included.
     pub tries: u32,
+    /// Of those before the last, the ones that may be billed: the provider may have worked, and brought no reply.
+    pub billable: u32,
 }
 
 /// Why a call brought no reply.
@@ -85,7 +87,10 @@ pub struct CallError {
     pub error: String,
     /// Requests sent.
     pub tries: u32,
-    /// What had arrived of the reply, scrubbed as well.
+    /// Of those, the ones that may be billed. One that certainly was not worked on is not: no connection, a key refused,
+    /// a rate limit, a request that was not understood.
+    pub billable: u32,
+    /// What had arrived of a reply last, scrubbed as well.
     pub partial: Option<Vec<u8>>,
 }
 

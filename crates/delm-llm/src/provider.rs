@@ -37,9 +37,22 @@ pub(crate) struct ProviderModel {
 }
 
 /// The tries of one call.
+#[derive(Default)]
 struct Tries {
     sent: u32,
+    /// Of those, the ones that brought no reply and may be billed.
+    billable: u32,
+    /// What came last of a reply; a later try that brings nothing does not take it away.
     partial: Option<Vec<u8>>,
+}
+
+impl Tries {
+    fn failed(&mut self, partial: Option<Vec<u8>>, billable: bool) {
+        self.billable += u32::from(billable);
+        if partial.is_some() {
+            self.partial = partial;
+        }
+    }
 }
 
 impl ProviderModel {
@@ -60,7 +73,7 @@ impl ProviderModel {
     }
 
     async fn tried(&self, request: &Request, info: &CallInfo) -> Result<Exchange, CallError> {
-        let mut tries = Tries { sent: 0, partial: None };
+        let mut tries = Tries::default();
         if request.model != self.name {
             let why = format!("the request is for the model {:?}", request.model);
             return Err(self.failed(CallFault::Request, &why, tries));
@@ -81,9 +94,9 @@ impl ProviderModel {
             let came = self.endpoint.post(&self.uri, body).await;
             drop(place);
             match judge(config, dialect, came) {
-                Next::Done(answer) => return Ok(self.exchange(answer, begun, tries.sent)),
-                Next::Fail { fault, why, partial } => {
-                    tries.partial = partial;
+                Next::Done(answer) => return Ok(self.exchange(answer, begun, &tries)),
+                Next::Fail { fault, why, partial, billable } => {
+                    tries.failed(partial, billable);
                     return Err(self.failed(fault, &why, tries));
                 }
                 Next::Simpler { dialect, why } => {
@@ -93,16 +106,21 @@ impl ProviderModel {
                     bound += 1;
                     self.remember(dialect, &why);
                 }
-                Next::Again { why, after, partial } => {
-                    tries.partial = partial;
+                Next::Again { why, after, partial, billable } => {
+                    tries.failed(partial, billable);
                     if tries.sent >= bound {
                         return Err(self.failed(CallFault::Provider, &why, tries));
                     }
-                    let wait = self.wait(tries.sent, after).map_err(|why_not| {
-                        let partial = tries.partial.take();
-                        let tries = Tries { sent: tries.sent, partial };
-                        self.failed(CallFault::Provider, &format!("{why}; {why_not}"), tries)
-                    })?;
+                    let wait = match self.wait(tries.sent, after) {
+                        Ok(wait) => wait,
+                        Err(why_not) => {
+                            return Err(self.failed(
+                                CallFault::Provider,
+                                &format!("{why}; {why_not}"),
+                                tries,
+                            ));
+                        }
+                    };
                     self.trace(info, tries.sent, &why, wait);
                     tokio::time::sleep(wait).await;
                 }
@@ -159,7 +177,7 @@ impl ProviderModel {
         }
     }
 
-    fn exchange(&self, answer: Answer, begun: Instant, tries: u32) -> Exchange {
+    fn exchange(&self, answer: Answer, begun: Instant, tries: &Tries) -> Exchange {
         let scrub = |text: String| self.endpoint.scrubber.error(&text);
         Exchange {
             reply: self.endpoint.scrubber.reply(answer.text.into_bytes()),
@@ -167,7 +185,8 @@ impl ProviderModel {
             request_id: answer.request_id.map(scrub),
             tokens: answer.tokens,
             latency_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            tries,
+            tries: tries.sent,
+            billable: tries.billable,
         }
     }
 
@@ -176,7 +195,8 @@ impl ProviderModel {
         let count = if tries.sent == 1 { "1 try".to_owned() } else { format!("{} tries", tries.sent) };
         let error = format!("{} at {}, {count}: {why}", self.name, base.host());
         let partial = tries.partial.map(|body| scrubber.error(&String::from_utf8_lossy(&body)).into_bytes());
-        CallError { fault, error: scrubber.error(&error), tries: tries.sent, partial }
+        let error = scrubber.error(&error);
+        CallError { fault, error, tries: tries.sent, billable: tries.billable, partial }
     }
 
     fn trace(&self, info: &CallInfo, sent: u32, why: &str, wait: Duration) {

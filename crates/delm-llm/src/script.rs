@@ -81,12 +81,13 @@ impl ScriptModel {
                 let text = template.fill(&scene);
                 rule.damage(text.map_err(|why| request_fault(format!("{}: {why}", self.name)))?.into_bytes())
             }
-            Effect::Error { fault, message } => {
+            Effect::Error { fault, message, partial } => {
                 return Err(CallError {
                     fault: *fault,
                     error: message.clone(),
                     tries: rule.tries,
-                    partial: None,
+                    billable: rule.billable.unwrap_or(rule.tries),
+                    partial: partial.clone().map(String::into_bytes),
                 });
             }
         };
@@ -97,6 +98,7 @@ impl ScriptModel {
             tokens: rule.tokens,
             latency_ms: rule.delay_ms,
             tries: rule.tries,
+            billable: rule.billable.unwrap_or(0),
         })
     }
 }
@@ -122,7 +124,7 @@ impl Model for ScriptModel {
 }
 
 fn request_fault(error: String) -> CallError {
-    CallError { fault: CallFault::Request, error, tries: 1, partial: None }
+    CallError { fault: CallFault::Request, error, tries: 1, billable: 0, partial: None }
 }
 
 #[cfg(test)]

@@ -161,6 +161,70 @@ async fn a_body_that_is_cut_off_is_tried_again_and_kept() {
 }
 
 #[tokio::test]
+async fn only_tries_that_may_have_been_worked_on_are_billable() {
+    let cases = [
+        (vec![Act::cut(GOOD, 30), Act::close(), Act::reply(200, GOOD)], Ok((3, 2))),
+        (vec![Act::reply(429, "{}"), Act::reply(503, "{}"), Act::reply(200, GOOD)], Ok((3, 0))),
+        (vec![Act::reply(500, "{}"), Act::reply(200, "<html>"), Act::reply(429, "{}")], Err((3, 2))),
+        (vec![Act::reply(401, "{}")], Err((1, 0))),
+        (vec![Act::reply(400, "{}")], Err((1, 0))),
+        (vec![Act::cut(GOOD, 30), Act::reply(429, "{}"), Act::reply(401, "{}")], Err((3, 1))),
+    ];
+    for (acts, expected) in cases {
+        let (result, _) = ask_openai(acts).await;
+        let counted = result.map(|e| (e.tries, e.billable)).map_err(|e| (e.tries, e.billable));
+        assert_eq!(counted, expected);
+    }
+    let server = Server::start(Vec::new()).await;
+    let providers = providers(Api::OpenAi, &server);
+    drop(server);
+    let refused = ask(&*model(&providers)).await.unwrap_err();
+    assert_eq!((refused.tries, refused.billable), (3, 0), "nobody was there");
+}
+
+#[tokio::test]
+async fn what_came_of_a_reply_is_not_lost_by_a_later_try() {
+    let (result, _) = ask_openai(vec![Act::cut(GOOD, 30), Act::close(), Act::reply(429, "{}")]).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.partial.as_deref(), GOOD.as_bytes().get(..30));
+}
+
+#[tokio::test]
+async fn a_key_in_the_base_url_is_sent_and_shown_to_nobody() {
+    let secret = "gw-77Xx66Yy55Zz44";
+    let echo = format!(
+        r#"{{"error":{{"message":"no such deployment at /v1?code={secret}&api-version=2024-06-01"}}}}"#
+    );
+    let page = format!("<html>/v1/chat/completions?code={secret}</html>");
+    let server = Server::start(vec![
+        Act::reply(404, &echo),
+        Act::reply(200, &page),
+        Act::reply(200, &page),
+        Act::reply(200, &page),
+    ])
+    .await;
+    let mut providers = providers(Api::OpenAi, &server);
+    providers.get_mut("here").unwrap().base_url =
+        format!("{}/v1?code={secret}&api-version=2024-06-01", server.url());
+    let model = model(&providers);
+    for words in ["api-version=2024-06-01", "is no JSON"] {
+        let error = ask(&*model).await.unwrap_err();
+        let partial = String::from_utf8(error.partial.clone().unwrap_or_default()).unwrap();
+        let said = format!("{error} {error:?} {partial}");
+        assert!(said.contains(words) && !said.contains("66Yy"), "{said}");
+    }
+    assert!(server.seen().iter().all(|seen| seen.line.contains(secret)), "it is sent");
+    let host = host_of("here::m", &providers).unwrap();
+    assert_eq!(Some(host.as_str()), model.host());
+    assert!(!host.contains("code") && !format!("{providers:?}").contains("66Yy"), "{providers:?}");
+    providers.get_mut("here").unwrap().base_url = format!("http://me:{secret}@127.0.0.1:1/v1");
+    assert_eq!(host_of("here::m", &providers), None);
+    let choice = ModelChoice { model: "here::m".into(), params: Vec::new() };
+    let refused = build(&choice, &providers).err().unwrap();
+    assert!(!format!("{refused} {refused:?} {providers:?}").contains("66Yy"), "{refused}");
+}
+
+#[tokio::test]
 async fn nonsense_is_tried_again_and_kept() {
     let page = "<html>Sign in to the network</html>";
     let (result, _) =
@@ -180,7 +244,8 @@ async fn a_response_without_end_is_not_read_to_its_end() {
     let mut providers = providers(Api::OpenAi, &server);
     providers.get_mut("here").unwrap().response_bytes_max = 1024;
     let error = ask(&*model(&providers)).await.unwrap_err();
-    assert!(error.fault == CallFault::Request && error.error.contains("too long"), "{error}");
+    assert!(error.fault == CallFault::Request && error.error.contains("longer than 1024 bytes"), "{error}");
+    assert_eq!(error.partial.map(|part| part.len()), Some(1024), "its beginning is kept");
 }
 
 #[tokio::test]

@@ -1,13 +1,49 @@
-//! Base URLs: where a provider's API begins.
+//! Base URLs: where a provider's API begins, and how a URL may be shown.
 //!
-//! Refuses what is not `http` or `https`, and URLs with a user or password in them: those would end up in a log.
+//! Refuses what is not `http` or `https`, and URLs with a user or password in them. A key in the query is sent, since some
+//! gateways want it there; it is hidden in every text that leaves, like any other key.
 
 use hyper::Uri;
 
 use crate::choice::BuildError;
+use crate::config::Secret;
+
+/// Parameters of a query that are no secrets; the values of all others are taken for such.
+const OPEN: &[&str] = &["api-version", "api_version", "version", "v", "alt", "deployment", "model", "region"];
+/// What stands where a secret stood.
+const HIDDEN: &str = "…";
+
+/// A URL as it may be shown, recorded or logged: without user and password, without the values of its query but those
+/// that are known to be no secrets, without its fragment. Takes any text, also what is no URL.
+#[must_use]
+pub fn shown(url: &str) -> String {
+    let (url, _) = url.trim().split_once('#').unwrap_or((url.trim(), ""));
+    let (place, query) = url.split_once('?').map_or((url, None), |(place, query)| (place, Some(query)));
+    let (scheme, rest) = place.split_once("://").map_or(("", place), |(scheme, rest)| (scheme, rest));
+    // A password may hold what ends an authority, so all before the last @ is hidden.
+    let rest = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"));
+    let place = if scheme.is_empty() { rest } else { format!("{scheme}://{rest}") };
+    let Some(query) = query else { return place };
+    let pairs: Vec<String> = query.split('&').map(shown_pair).collect();
+    format!("{place}?{}", pairs.join("&"))
+}
+
+fn shown_pair(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, _)) if is_open(name) => pair.to_owned(),
+        Some((name, "")) => format!("{name}="),
+        Some((name, _)) => format!("{name}={HIDDEN}"),
+        None if pair.is_empty() => String::new(),
+        None => HIDDEN.to_owned(),
+    }
+}
+
+fn is_open(name: &str) -> bool {
+    OPEN.contains(&name.to_ascii_lowercase().as_str())
+}
 
 /// A base URL, taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     pub(crate) https: bool,
     authority: String,
@@ -16,9 +52,16 @@ pub(crate) struct BaseUrl {
     query: Option<String>,
 }
 
+impl std::fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "BaseUrl({scheme}://{}{})", self.authority, self.path)
+    }
+}
+
 impl BaseUrl {
     pub(crate) fn parse(provider: &str, url: &str) -> Result<Self, BuildError> {
-        let bad = |why| BuildError::BadUrl { provider: provider.to_owned(), url: without_user(url), why };
+        let bad = |why| BuildError::BadUrl { provider: provider.to_owned(), url: shown(url), why };
         let uri: Uri = url.trim().parse().map_err(|_| bad("it is no URL"))?;
         let https = match uri.scheme_str() {
             Some("https") => true,
@@ -57,6 +100,19 @@ impl BaseUrl {
         self.path.rsplit_once('/').is_some_and(|(_, last)| last == version)
     }
 
+    /// Keys in the query, as they are sent and as they were meant: no text that leaves may hold them.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let pairs = self.query.iter().flat_map(|query| query.split('&'));
+        let values = pairs.filter_map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_open(name) => None,
+            Some((_, value)) => Some(value),
+            None => Some(pair),
+        });
+        let both =
+            values.filter(|value| !value.is_empty()).flat_map(|value| [value.to_owned(), decoded(value)]);
+        both.map(|value| Secret::new(&value)).collect()
+    }
+
     /// The URL of an API's own path.
     pub(crate) fn join(&self, path: &str) -> Option<Uri> {
         let scheme = if self.https { "https" } else { "http" };
@@ -65,14 +121,21 @@ impl BaseUrl {
     }
 }
 
-/// The URL as it may be shown.
-fn without_user(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    match rest.rsplit_once('@') {
-        Some((_, host)) if scheme.is_empty() => format!("…@{host}"),
-        Some((_, host)) => format!("{scheme}://…@{host}"),
-        None => url.to_owned(),
+/// A value of a query as it was meant; what is not well encoded stays as it is.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, more)) = rest.split_first() {
+        let hex = |at: usize| more.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        let (byte, used) = match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => (u8::try_from(high * 16 + low).unwrap_or(*first), 2),
+            (b'+', ..) => (b' ', 0),
+            _ => (*first, 0),
+        };
+        bytes.push(byte);
+        rest = more.get(used..).unwrap_or_default();
     }
+    String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
 }
 
 #[cfg(test)]
@@ -101,6 +164,29 @@ mod tests {
             error.contains("user or password") && error.contains("host/v1") && !error.contains("hunter2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, seen) in [
+            ("https://h/v1", "https://h/v1"),
+            (" http://me:p@ss/w@host:8/v1?x=1#frag ", "http://…@host:8/v1?x=…"),
+            (
+                "https://h/v1?key=sk-1&api-version=2024-06-01&flag",
+                "https://h/v1?key=…&api-version=2024-06-01&…",
+            ),
+            ("https://h/v1?sig=", "https://h/v1?sig="),
+            ("me:secret@host", "…@host"),
+            ("no url", "no url"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(url), seen, "{url}");
+        }
+        let url = BaseUrl::parse("p", "https://h/v1?key=sk%2Dvery+secret&api-version=2024-06-01").unwrap();
+        let secrets = url.secrets();
+        let secrets: Vec<&str> = secrets.iter().map(Secret::expose).collect();
+        assert_eq!(secrets, ["sk%2Dvery+secret", "sk-very secret"]);
+        assert!(!format!("{url:?}").contains("very") && url.host() == "h");
     }
 
     #[test]

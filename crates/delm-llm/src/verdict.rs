@@ -28,6 +28,8 @@ pub(crate) enum Next {
         after: Option<Duration>,
         /// What had arrived.
         partial: Option<Vec<u8>>,
+        /// Whether the try may be billed.
+        billable: bool,
     },
     /// The server does not speak this dialect.
     Simpler {
@@ -44,22 +46,30 @@ pub(crate) enum Next {
         why: String,
         /// What had arrived.
         partial: Option<Vec<u8>>,
+        /// Whether the try may be billed.
+        billable: bool,
     },
 }
 
 /// Judges what came back.
 pub(crate) fn judge(config: &ProviderConfig, dialect: Dialect, came: Result<Whole, Broken>) -> Next {
-    let again = |why: String, body: Vec<u8>| Next::Again { why, after: None, partial: some(body) };
+    let again = |why: String, body: Vec<u8>, billable| Next::Again {
+        why,
+        after: None,
+        partial: some(body),
+        billable,
+    };
     match came {
         Ok(whole) if (200..300).contains(&whole.status) => judge_body(config, dialect, whole),
         Ok(whole) => judge_status(config, dialect, whole.status, &whole.headers, &whole.body),
-        Err(Broken::Unreached(why)) => again(format!("no response: {why}"), Vec::new()),
-        Err(Broken::Cut { why, body }) => again(format!("the response was cut off: {why}"), body),
+        Err(Broken::Unreached { why, sent }) => again(format!("no response: {why}"), Vec::new(), sent),
+        Err(Broken::Cut { why, body }) => again(format!("the response was cut off: {why}"), body, true),
         Err(Broken::Slow { body }) => {
-            again(format!("no whole response within {} ms", config.timeout_ms), body)
+            again(format!("no whole response within {} ms", config.timeout_ms), body, true)
         }
-        Err(Broken::TooLong) => {
-            Next::Fail { fault: CallFault::Request, why: "the response is too long".into(), partial: None }
+        Err(Broken::TooLong { body }) => {
+            let why = format!("the response is longer than {} bytes", config.response_bytes_max);
+            Next::Fail { fault: CallFault::Request, why, partial: some(body), billable: true }
         }
     }
 }
@@ -74,6 +84,7 @@ fn judge_body(config: &ProviderConfig, dialect: Dialect, whole: Whole) -> Next {
                 why: format!("the response is no JSON: {error}"),
                 after: None,
                 partial: some(body),
+                billable: true,
             };
         }
     };
@@ -84,7 +95,7 @@ fn judge_body(config: &ProviderConfig, dialect: Dialect, whole: Whole) -> Next {
         }
         Err(Misread::Refused(why)) => {
             let why = format!("the request was refused: {}", short(&why));
-            Next::Fail { fault: CallFault::Request, why, partial: some(body) }
+            Next::Fail { fault: CallFault::Request, why, partial: some(body), billable: true }
         }
         Err(Misread::Error { status: Some(status), .. }) if (400..600).contains(&status) => {
             judge_status(config, dialect, status, &headers, &body)
@@ -93,12 +104,19 @@ fn judge_body(config: &ProviderConfig, dialect: Dialect, whole: Whole) -> Next {
             why: format!("the provider says: {}", short(&said)),
             after: None,
             partial: some(body),
+            billable: true,
         },
         Err(Misread::Shape(why)) => {
             let why = format!("the response is not one of this API: {why}");
-            Next::Again { why, after: None, partial: some(body) }
+            Next::Again { why, after: None, partial: some(body), billable: true }
         }
     }
+}
+
+/// Whether a try that ended with this status may be billed. What a provider turned away it did not work on; behind an
+/// error of its own, or of a gateway, a model may have worked.
+fn may_be_billed(status: u16) -> bool {
+    status >= 500 && !matches!(status, 501 | 503 | 505 | 529)
 }
 
 fn judge_status(
@@ -115,7 +133,8 @@ fn judge_status(
     if let Some(dialect) = dialect.simpler(config.api, status, &text) {
         return Next::Simpler { dialect, why };
     }
-    let provider = |why: String| Next::Fail { fault: CallFault::Provider, why, partial: None };
+    let billable = may_be_billed(status);
+    let provider = |why: String| Next::Fail { fault: CallFault::Provider, why, partial: None, billable };
     match status {
         300..400 => provider(moved(status, headers)),
         // An account without money, or a key that is none, comes with several statuses.
@@ -126,10 +145,10 @@ fn judge_status(
         }
         404 => provider(format!("{why} (no such model, or a wrong base URL)")),
         408 | 409 | 425 | 429 | 500 | 502..=504 | 506..600 => {
-            Next::Again { why, after: retry_after(headers), partial: None }
+            Next::Again { why, after: retry_after(headers), partial: None, billable }
         }
         402 | 405 | 407 | 426 | 451 | 501 | 505 => provider(why),
-        _ => Next::Fail { fault: CallFault::Request, why, partial: None },
+        _ => Next::Fail { fault: CallFault::Request, why, partial: None, billable },
     }
 }
 

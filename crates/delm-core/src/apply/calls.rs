@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 
 use super::claims::live;
 use super::{Lawful, Place, broken, ensure};
-use crate::event::{CallFailed, CallFinished, CallStarted, Purpose};
+use crate::event::{AgentKind, CallFailed, CallFinished, CallStarted, Purpose};
 use crate::ids::{CallId, Job};
 use crate::run::{OpenCall, Run};
 
@@ -43,6 +43,8 @@ pub(super) fn call_started(run: &mut Run, started: &CallStarted) -> Lawful {
         "the prompt shows {} notes, not those read",
         recipe.length
     );
+    let program = run.agent(claim.agent).is_some_and(|agent| agent.kind == AgentKind::Program);
+    ensure!(!program, "I-32", "a call for {}, a program, which is asked nothing", claim.agent);
     ensure!(recipe.attempt == claim.attempt, "I-10", "the prompt is for attempt {}", recipe.attempt);
     ensure!(
         recipe.unfolded[..] == claim.unfolded[..],
@@ -59,11 +61,19 @@ pub(super) fn call_started(run: &mut Run, started: &CallStarted) -> Lawful {
     }
     run.jobs.put_claim(started.fence, claim);
     let started = Arc::new(started.clone());
-    run.ledger.start(OpenCall { fence: started.fence, agent, job, purpose: started.purpose, started });
+    let purpose = started.purpose;
+    run.ledger.start(OpenCall { fence: started.fence, agent, job, purpose, started, claim: None });
     Ok(())
 }
 
 pub(super) fn call_finished(run: &mut Run, finished: &CallFinished, place: Place) -> Lawful {
+    ensure!(
+        finished.billable < finished.tries.max(1),
+        "I-30",
+        "{} tries billed beside the reply, of {}",
+        finished.billable,
+        finished.tries
+    );
     let open = run.ledger.finish(finished).ok_or_else(|| not_open(finished.call))?;
     ensure!(place.agent == Some(open.agent), "I-9", "{:?} answers a call of {}", place.agent, open.agent);
     close(run, &open);
@@ -73,7 +83,24 @@ pub(super) fn call_finished(run: &mut Run, finished: &CallFinished, place: Place
 }
 
 pub(super) fn call_failed(run: &mut Run, failed: &CallFailed) -> Lawful {
+    let budget = run.limits.budget_microusd;
     let open = run.ledger.fail(failed).ok_or_else(|| not_open(failed.call))?;
+    ensure!(failed.billable <= failed.tries, "I-30", "{} tries billed of {}", failed.billable, failed.tries);
+    let (tries, reserved) = (failed.charged_tries(), open.started.reserved_tokens);
+    ensure!(
+        failed.charged_tokens == reserved.saturating_mul(tries),
+        "I-30",
+        "{} tokens charged for {tries} tries at {reserved}",
+        failed.charged_tokens
+    );
+    let reserved = open.started.reserved_microusd;
+    let unknown = failed.charged_microusd.is_none() && tries > 0 && budget == 0;
+    ensure!(
+        unknown || failed.charged_microusd == reserved.map(|money| money.saturating_mul(tries)),
+        "I-30",
+        "{:?} microusd charged for {tries} tries at {reserved:?}",
+        failed.charged_microusd
+    );
     close(run, &open);
     Ok(())
 }

@@ -135,6 +135,11 @@ pub(super) fn end_claim(
     draft: Option<(crate::ids::Digest, Arc<[crate::ids::FactId]>, u64)>,
 ) {
     let Some(claim) = run.jobs.drop_claim(fence) else { return };
+    if let Some(call) = claim.call {
+        // Its answer will quote the claim when its agent may have made others.
+        let made = run.agent(claim.agent).and_then(|agent| agent.sent.claim_entry(fence));
+        run.ledger.outlive(call, made);
+    }
     run.agents.change(claim.agent, |agent| agent.claim = None);
     run.jobs.set_status(claim.job, Status::Limbo);
     let limbo = Limbo {

@@ -142,15 +142,30 @@ pub(super) fn unknown_agent(agent: AgentId) -> Broken {
 pub(super) fn limit_reached(run: &mut Run, reached: &LimitReached) -> Lawful {
     ensure!(run.phase == Phase::Running, "I-29", "a limit reached while {:?}", run.phase);
     let (limit, value) = (reached.limit.as_str(), reached.value);
-    let known = run.limits.get(limit) == Some(value) && value > 0 && reached.spent >= value;
+    let (spent, needed) = (reached.spent, reached.needed);
+    let known = run.limits.get(limit) == Some(value) && value > 0 && spent == spent_of(run, limit);
     let true_cause = match reached.cause {
-        PauseCause::Deadline => known && limit == "deadline_ms" && reached.spent == run.ran_ms(),
-        PauseCause::Budget => known && matches!(limit, "budget_tokens" | "budget_microusd"),
-        PauseCause::Interrupt | PauseCause::Provider => limit.is_empty(),
+        PauseCause::Deadline => known && limit == "deadline_ms" && spent >= value && needed == 0,
+        // Spent to the last, or too little left for the next call beside what open calls have reserved.
+        PauseCause::Budget => run.ledger.of_budget(limit).is_some_and(|(_, reserved)| {
+            let short = spent.saturating_add(reserved).saturating_add(needed) > value;
+            known && if needed == 0 { spent >= value } else { short }
+        }),
+        PauseCause::Interrupt | PauseCause::Provider => {
+            limit.is_empty() && (value, spent, needed) == (0, 0, 0)
+        }
     };
-    ensure!(true_cause, "I-29", "{limit} = {value} is not reached with {}", reached.spent);
+    ensure!(true_cause, "I-29", "{limit} = {value} is not reached with {spent} spent and {needed} needed");
     run.phase = Phase::Stopping(reached.cause);
     Ok(())
+}
+
+/// What is spent of a limit now, what open calls have reserved left out; nothing of what is no budget or deadline.
+pub(crate) fn spent_of(run: &Run, limit: &str) -> u64 {
+    match limit {
+        "deadline_ms" => run.ran_ms(),
+        budget => run.ledger.of_budget(budget).map_or(0, |(spent, _)| spent),
+    }
 }
 
 pub(super) fn run_paused(run: &mut Run, paused: &RunPaused) -> Lawful {
@@ -211,6 +226,11 @@ pub(super) fn answer_given(run: &mut Run, answer: &AnswerGiven) -> Lawful {
         cited.is_some_and(|cites| cites[..] == answer.cites[..]),
         "I-20",
         "the answer cites other facts than its draft"
+    );
+    ensure!(
+        answer.cites.iter().any(|label| run.bears(*label)),
+        "I-28",
+        "the answer cites no fact that states a finding and stands"
     );
     run.jobs.limbo.remove_mut(&Job::Finalize);
     run.jobs.set_status(Job::Finalize, Status::Done);

@@ -16,7 +16,9 @@ use crate::command::{Reply, command_of};
 use crate::entry::{Entry, RULES, Sealed};
 use crate::event::Event;
 use crate::ids::{AgentId, Digest, Millis, Seq};
+use crate::run::people::Known;
 use crate::run::{Phase, Run};
+pub(crate) use lifecycle::spent_of;
 pub(crate) use queue::close_plan;
 pub(crate) use verified::grade_of;
 pub(crate) use verified::taint_of;
@@ -141,7 +143,7 @@ pub(crate) fn check_whole(run: &mut Run, events: &[Event]) -> Lawful {
 fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
     let entry = &sealed.entry;
     check_whole(run, &entry.events)?;
-    remember(run, entry)?;
+    remember(run, sealed)?;
     run.tree.push(&sealed.id);
     run.head = Some(sealed.head());
     if run.id.is_none() {
@@ -151,7 +153,8 @@ fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
 }
 
 /// Keeps the command and its reply, so that a repetition is answered alike (I-36).
-fn remember(run: &mut Run, entry: &Entry) -> Lawful {
+fn remember(run: &mut Run, sealed: &Sealed) -> Lawful {
+    let entry = &sealed.entry;
     let envelope = command_of(entry);
     let last = run.agents.sent(entry.agent).map(crate::run::people::Sent::last);
     let last = last.ok_or_else(|| broken("I-9", "the entry names an agent that never joined"))?;
@@ -162,7 +165,8 @@ fn remember(run: &mut Run, entry: &Entry) -> Lawful {
         entry.command
     );
     let kept_max = run.limits.commands_kept;
-    run.agents.keep(entry.agent, entry.command, envelope.command.digest(), Reply::of(entry), kept_max);
+    let known = Known { command: envelope.command.digest(), reply: Reply::of(entry), entry: sealed.id };
+    run.agents.keep(entry.agent, entry.command, known, kept_max);
     Ok(())
 }
 

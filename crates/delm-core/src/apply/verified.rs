@@ -230,7 +230,9 @@ pub(crate) fn grade_of(run: &Run, proposal: &Proposal) -> Grade {
         Method::Judge => {
             let same =
                 run.started.as_ref().is_some_and(|run| run.models.worker.model == run.models.judge.model);
-            if same { Grade::JudgedSameModel } else { Grade::Judged }
+            // What a program wrote is not of the run's own model.
+            let program = proposal.author.is_some_and(|author| run.outlives(author));
+            if same && !program { Grade::JudgedSameModel } else { Grade::Judged }
         }
     }
 }

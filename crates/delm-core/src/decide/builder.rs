@@ -154,21 +154,23 @@ impl<'a> Builder<'a> {
         let over = [tokens, money].into_iter().find(|(budget, spent, _)| *budget > 0 && spent >= budget);
         // While calls are in flight what they reserve may come back; the last of them to end decides.
         match over {
-            Some((value, spent, limit)) if ledger.open.is_empty() => {
-                self.stop(PauseCause::Budget, limit, value, spent)
+            Some((value, _, limit)) if ledger.open.is_empty() => {
+                self.stop(PauseCause::Budget, limit, value, 0)
             }
             _ => Ok(()),
         }
     }
 
+    /// Stops claiming; `needed` is what a call could take for which a budget has too little left.
     pub(super) fn stop(
         &mut self,
         cause: PauseCause,
         limit: &str,
         value: u64,
-        spent: u64,
+        needed: u64,
     ) -> Result<(), Refusal> {
-        self.emit(LimitReached { cause, limit: limit.into(), value, spent })
+        let spent = crate::apply::spent_of(&self.run, limit);
+        self.emit(LimitReached { cause, limit: limit.into(), value, spent, needed })
     }
 
     /// The finished decision: events, the blobs they name, and the state after them.

@@ -6,8 +6,8 @@ use super::Refusal;
 use super::builder::Builder;
 use crate::apply::calls::purpose_of;
 use crate::event::{
-    Ablation, CallFailed, CallFault, CallStarted, ClaimReleased, Claimed, ContextRead, LeaseRenewed,
-    PauseCause, Price, RequestRef,
+    Ablation, AgentKind, CallFailed, CallFault, CallStarted, ClaimReleased, Claimed, ContextRead,
+    LeaseRenewed, PauseCause, Price, RequestRef,
 };
 use crate::ids::{AgentId, CallId, Digest, Fence, Job, MicroUsd};
 use crate::prompt;
@@ -19,8 +19,18 @@ enum Affordable {
     Yes,
     /// Once calls in flight give back what they do not use.
     Later,
-    /// Not at all: which limit, its value, and what would be spent.
-    Never(&'static str, u64, u64),
+    /// Not at all.
+    Never(Short),
+}
+
+/// A budget that does not bear a call.
+struct Short {
+    limit: &'static str,
+    value: u64,
+    /// The most the call could take.
+    needed: u64,
+    /// What would be spent then.
+    total: u64,
 }
 
 impl Builder<'_> {
@@ -51,11 +61,11 @@ impl Builder<'_> {
                 Err(Refusal::BudgetReserved)
             }
             // The entry of a stop does not say which job was wanted, so only a claim of any job may stop the run.
-            Affordable::Never(limit, value, needed) if wanted.is_some() => {
+            Affordable::Never(Short { limit, value, total, .. }) if wanted.is_some() => {
                 self.take_back(mark);
-                Err(Refusal::OverBudget { job, limit, value, needed })
+                Err(Refusal::OverBudget { job, limit, value, needed: total })
             }
-            Affordable::Never(limit, value, needed) => {
+            Affordable::Never(Short { limit, value, needed, .. }) => {
                 self.take_back(mark);
                 self.stop(PauseCause::Budget, limit, value, needed)?;
                 self.settle()
@@ -79,7 +89,8 @@ impl Builder<'_> {
         self.emit(Claimed { job, agent, fence: self.seq, deadline_ms, attempt })?;
         let length = self.length_for(&job);
         self.emit(ContextRead { fence: self.seq, length })?;
-        if prompt::is_builtin(&self.run, purpose_of(&job)) {
+        // A program is asked nothing, whoever works in the run: it works the job out by itself and submits its reply.
+        if prompt::is_builtin(&self.run, purpose_of(&job)) || self.is_program(agent) {
             return Ok(Affordable::Yes);
         }
         self.call(self.seq, job, None)
@@ -111,7 +122,7 @@ impl Builder<'_> {
         let money = self.price(&request.model).map(|price| cost(price, tokens.0, 0, tokens.1));
         match self.affordable(tokens.0.saturating_add(tokens.1), money.unwrap_or(0)) {
             Affordable::Yes => {}
-            no @ (Affordable::Later | Affordable::Never(..)) => return Ok(no),
+            no @ (Affordable::Later | Affordable::Never(_)) => return Ok(no),
         }
         let hash = prompt::hash(&self.run, &request);
         self.emit(CallStarted {
@@ -137,10 +148,10 @@ impl Builder<'_> {
         match self.call(fence, claim.job, again)? {
             Affordable::Yes => Ok(()),
             Affordable::Later => self.release_claim(fence, claim.job),
-            Affordable::Never(limit, value, spent) => {
+            Affordable::Never(Short { limit, value, needed, .. }) => {
                 self.release_claim(fence, claim.job)?;
                 if self.run.phase() == Phase::Running {
-                    self.stop(PauseCause::Budget, limit, value, spent)?;
+                    self.stop(PauseCause::Budget, limit, value, needed)?;
                 }
                 Ok(())
             }
@@ -164,7 +175,19 @@ impl Builder<'_> {
     pub(super) fn cost_of(&self, call: &crate::command::CallDone) -> Option<MicroUsd> {
         let model = self.run.open_call(call.call).map(|open| open.started.model.clone())?;
         let (price, tokens) = (self.price(&model)?, call.tokens?);
-        Some(cost(price, tokens.input, tokens.cached, tokens.output))
+        let reply = cost(price, tokens.input, tokens.cached, tokens.output);
+        if call.billable == 0 {
+            return Some(reply);
+        }
+        // What the tries before the reply cost nobody says: unknown, unless a budget has to be kept.
+        let reserved = self.run.open_call(call.call)?.started.reserved_microusd?;
+        let kept = self.run.limits().budget_microusd > 0;
+        kept.then(|| reply.saturating_add(reserved.saturating_mul(u64::from(call.billable))))
+    }
+
+    /// Whether an agent is a program.
+    pub(super) fn is_program(&self, agent: AgentId) -> bool {
+        self.run.agent(agent).is_some_and(|agent| agent.kind == AgentKind::Program)
     }
 
     fn affordable(&self, tokens: u64, money: MicroUsd) -> Affordable {
@@ -179,17 +202,19 @@ impl Builder<'_> {
                 money,
             ),
         ];
-        for (limit, budget, spent, reserved, more) in checks {
-            let needed = spent.saturating_add(more);
-            if budget > 0 && needed > budget {
-                return Affordable::Never(limit, budget, needed);
+        for (limit, value, spent, reserved, needed) in checks {
+            let alone = spent.saturating_add(needed);
+            let total = alone.saturating_add(reserved);
+            if value == 0 || total <= value {
+                continue;
             }
-            let bound = needed.saturating_add(reserved);
-            if budget > 0 && bound > budget {
-                // Only claims give reservations back for certain: one that is left behind by an expired claim may never be.
-                let others = self.run.jobs().claimed() > 1;
-                return if others { Affordable::Later } else { Affordable::Never(limit, budget, bound) };
+            // Only claims give reservations back for certain: one that is left behind by an expired claim may never be.
+            let others = self.run.jobs().claimed() > 1;
+            if alone <= value && others {
+                return Affordable::Later;
             }
+            let total = if alone > value { alone } else { total };
+            return Affordable::Never(Short { limit, value, needed, total });
         }
         Affordable::Yes
     }
@@ -240,9 +265,11 @@ impl Builder<'_> {
             call,
             fault: CallFault::Lost,
             error,
+            reply: None,
             charged_microusd: open.started.reserved_microusd,
             charged_tokens: open.started.reserved_tokens,
             tries: 0,
+            billable: 0,
         })
     }
 

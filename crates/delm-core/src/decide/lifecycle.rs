@@ -142,8 +142,7 @@ impl Builder<'_> {
         }
         let limit = self.run.limits().deadline_ms;
         if self.run.phase() == Phase::Running && limit > 0 && self.run.ran_ms() >= limit {
-            let spent = self.run.ran_ms();
-            self.stop(PauseCause::Deadline, "deadline_ms", limit, spent)?;
+            self.stop(PauseCause::Deadline, "deadline_ms", limit, 0)?;
         }
         if self.nothing_yet() { Err(Refusal::NothingDue) } else { Ok(()) }
     }

@@ -92,6 +92,12 @@ pub enum Refusal {
         /// Which.
         fence: Fence,
     },
+    /// The command quotes a claim that its sender never had under that fence.
+    #[error("the claim under fence {fence} is not the one the sender was given")]
+    WrongClaim {
+        /// The fence it quotes.
+        fence: Fence,
+    },
     /// The call is over, or never was.
     #[error("{call} is not open")]
     UnknownCall {
@@ -202,7 +208,7 @@ fn repeated(run: &Run, envelope: &Envelope) -> Result<Option<Reply>, Refusal> {
     let unknown = || envelope.agent.map_or(Refusal::WrongSender, |agent| Refusal::UnknownAgent { agent });
     let sent = run.agents().sent(envelope.agent).ok_or_else(unknown)?;
     match sent.get(number) {
-        Some((digest, reply)) if *digest == envelope.command.digest() => Ok(Some(*reply)),
+        Some(known) if known.command == envelope.command.digest() => Ok(Some(known.reply)),
         Some(_) => Err(Refusal::NumberUsed { number }),
         None if sent.last().is_some_and(|last| number <= last) => Err(Refusal::NumberUsed { number }),
         None => Ok(None),

@@ -36,6 +36,7 @@ impl Builder<'_> {
             cost_microusd,
             latency_ms: call.latency_ms,
             tries: call.tries,
+            billable: call.billable,
         })?;
         let Some(claim) = self.run.claim(fence).filter(|claim| claim.agent == agent).cloned() else {
             return self.refuse_late(fence, job, call.reply);
@@ -44,6 +45,10 @@ impl Builder<'_> {
         match Reply::parse(purpose, &raw) {
             Ok(Reply::Reason(reply)) if !reply.unfold.is_empty() => {
                 self.read_behind(fence, &claim, call.reply, &reply.unfold)
+            }
+            Ok(Reply::Finalize(reply)) if self.unsound(&claim, &reply).is_some() => {
+                let problem = self.unsound(&claim, &reply).unwrap_or_default();
+                self.ask_again(fence, &claim, call.reply, &problem)
             }
             Ok(reply) => {
                 let draft = self.keep_bytes(reply.to_canonical());
@@ -152,15 +157,25 @@ impl Builder<'_> {
     pub(super) fn fail(&mut self, call: &CallLost) -> Result<(), Refusal> {
         let (agent, fence) = self.own_call(call.call)?;
         self.given(&call.error, "an error")?;
+        if let Some(reply) = &call.reply {
+            let (bytes, max) =
+                (self.given(reply, "a part of a reply")?.len(), self.run.limits().reply_bytes_max);
+            if bytes as u64 > max {
+                let what = format!("the part of a reply has {bytes} bytes; reply_bytes_max is {max}");
+                return Err(Refusal::Invalid { what });
+            }
+        }
         let open = self.run.open_call(call.call).cloned().ok_or(Refusal::UnknownCall { call: call.call })?;
         let (charged_microusd, charged_tokens) = self.charge(call, &open);
         self.emit(CallFailed {
             call: call.call,
             fault: call.fault,
             error: call.error,
+            reply: call.reply,
             charged_microusd,
             charged_tokens,
             tries: call.tries,
+            billable: call.billable,
         })?;
         if self.run.claim(fence).is_none_or(|claim| claim.agent != agent) {
             return Ok(());
@@ -178,16 +193,15 @@ impl Builder<'_> {
         }
     }
 
-    /// What a call without a reply is charged: nothing if nothing was sent, else the most it could take, since nobody says
+    /// What a call without a reply is charged: for each try that may be billed the most it could take, since nobody says
     /// what it took. Money is unknown rather than guessed, unless a budget has to be kept.
     fn charge(&self, call: &CallLost, open: &OpenCall) -> (Option<MicroUsd>, u64) {
-        let reserved = open.started.reserved_microusd;
         let lost = call.fault == CallFault::Lost;
-        if call.tries == 0 && !lost {
-            return (reserved.map(|_| 0), 0);
-        }
-        let kept = lost || self.run.limits().budget_microusd > 0;
-        (reserved.filter(|_| kept), open.started.reserved_tokens)
+        let tries = u64::from(call.billable.max(u32::from(lost)));
+        let kept = tries == 0 || lost || self.run.limits().budget_microusd > 0;
+        let money = open.started.reserved_microusd.filter(|_| kept);
+        let tokens = open.started.reserved_tokens.saturating_mul(tries);
+        (money.map(|money| money.saturating_mul(tries)), tokens)
     }
 
     /// A typed reply to a live claim.
@@ -221,30 +235,52 @@ impl Builder<'_> {
         draft: Digest,
         reply: &FinalizeReply,
     ) -> Result<(), Refusal> {
-        let (cites, bad) = self.cites(&reply.cites, claim.length.unwrap_or(0));
+        let (cites, _) = self.cites(&reply.cites, claim.length.unwrap_or(0));
+        let problem = self.unsound(claim, reply);
         self.draft(fence, claim, draft, cites.clone())?;
         if !reply.answered {
             let reason = self.keep(reply.answer.clone());
             return self.end(Outcome::Unanswered, Some(reason));
         }
-        let problem = if let Some(bad) = bad {
-            Some(bad)
-        } else if reply.answer.trim().is_empty() {
-            Some(String::from("the answer is empty"))
-        } else if cites.is_empty() {
-            Some(String::from("the answer cites no fact"))
-        } else {
-            None
-        };
         if let Some(problem) = problem {
             let reason = self.keep(problem);
             return self.attempt_failed(Job::Finalize, reason);
         }
         let answer = self.keep(reply.answer.clone());
-        let builtin = prompt::is_builtin(&self.run, Purpose::Finalize);
+        let builtin = prompt::is_builtin(&self.run, Purpose::Finalize) && !self.is_program(claim.agent);
         let answer_kind = if builtin { AnswerKind::Quotes } else { AnswerKind::Text };
         self.emit(AnswerGiven { fence, answer, answer_kind, cites })?;
         self.end(Outcome::Answered, None)
+    }
+
+    /// What is wrong with an answer, in words for another ask: one has to stand on a finding of the context that was not
+    /// withdrawn. Where there is none, only `answered: false` is right.
+    fn unsound(&self, claim: &Claim, reply: &FinalizeReply) -> Option<String> {
+        if !reply.answered {
+            return None;
+        }
+        let length = claim.length.unwrap_or(0);
+        let (cites, bad) = self.cites(&reply.cites, length);
+        let stands = |label: &FactId| self.run.bears(*label);
+        if bad.is_some() {
+            return bad;
+        } else if reply.answer.trim().is_empty() {
+            return Some(String::from("the answer is empty"));
+        } else if cites.iter().any(stands) {
+            return None;
+        }
+        let any = self.run.facts().iter().any(|fact| fact.note < length && self.run.bears(fact.label));
+        let problem = match (any, cites.is_empty()) {
+            (false, _) => "the context holds no finding to answer with; reply with answered: false",
+            (true, true) => {
+                "the answer cites no fact; cite those it builds on, or reply with answered: false"
+            }
+            (true, false) => {
+                "every fact that the answer cites only says that a task was given up; cite a finding, or reply with \
+                 answered: false"
+            }
+        };
+        Some(String::from(problem))
     }
 
     /// Ends the run: nothing is held and no call open any more, and what is left is said.

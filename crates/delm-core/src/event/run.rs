@@ -216,8 +216,10 @@ pub struct LimitReached {
     pub limit: String,
     /// Its value.
     pub value: u64,
-    /// What was spent or reserved of it.
+    /// What was spent of it at this moment; what open calls have reserved does not count.
     pub spent: u64,
+    /// The most the call could take for which a claim found too little left; 0 where the limit itself is spent.
+    pub needed: u64,
 }
 
 /// The answer.

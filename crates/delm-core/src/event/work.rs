@@ -168,12 +168,14 @@ pub struct CallFinished {
     pub request_id: Option<String>,
     /// Tokens; none if the provider did not say.
     pub tokens: Option<Tokens>,
-    /// Cost; none if unknown, never zero for unknown.
+    /// Cost, of the billable tries before the reply too; none if unknown, never zero for unknown.
     pub cost_microusd: Option<MicroUsd>,
     /// From sending to the last byte, in milliseconds.
     pub latency_ms: u64,
     /// Requests sent, the last included.
     pub tries: u32,
+    /// Of those before the last, the ones the provider may bill though they brought no reply: each counts as reserved.
+    pub billable: u32,
 }
 
 /// A call brought no reply.
@@ -185,12 +187,24 @@ pub struct CallFailed {
     pub fault: CallFault,
     /// Blob: why, in words, scrubbed of keys.
     pub error: Digest,
-    /// Charged all the same; none if the model has no price.
+    /// Blob: what had come of a reply, if anything: raw but for keys, cut at `reply_bytes_max`.
+    pub reply: Option<Digest>,
+    /// Charged all the same: the reservation for each billable try; none if unknown.
     pub charged_microusd: Option<MicroUsd>,
-    /// Charged all the same.
+    /// Charged all the same: the reservation for each billable try.
     pub charged_tokens: u64,
-    /// Requests sent.
+    /// Requests sent; of a lost call nobody knows.
     pub tries: u32,
+    /// Of those, the ones the provider may bill; a lost call counts as one at least.
+    pub billable: u32,
+}
+
+impl CallFailed {
+    /// The tries that are charged, each at the call's reservation.
+    #[must_use]
+    pub fn charged_tries(&self) -> u64 {
+        u64::from(self.billable.max(u32::from(self.fault == CallFault::Lost)))
+    }
 }
 
 /// An attempt failed and another may follow. The job is a task or reading, or any other job that is claimed.

@@ -1,6 +1,10 @@
 //! What a run has spent and what it has set aside, in tokens and millionths of a dollar.
 //!
 //! Refuses to guess: an unknown cost is counted as a call of unknown cost, never as zero.
+//!
+//! A call reserves the most that one request can take. A request that brought no reply and may be billed all the same is
+//! charged that reservation, each of them. So spending ends at most at the budget and, for each call that was in flight
+//! when it was crossed, its reservation for each billable try but one (I-31): no call begins beyond the budget.
 
 use rpds::RedBlackTreeMapSync;
 
@@ -20,6 +24,8 @@ pub struct OpenCall {
     pub purpose: Purpose,
     /// Its start, as recorded.
     pub started: alloc::sync::Arc<CallStarted>,
+    /// Id of the entry that made its claim, kept here once the claim is over.
+    pub(crate) claim: Option<Digest>,
 }
 
 /// Totals of all calls, rejected, stale and failed ones included.
@@ -90,6 +96,24 @@ impl Ledger {
         (self.cost_unknown == 0).then_some(self.spent_microusd)
     }
 
+    /// What is spent and what is reserved of a budget, by the limit's name.
+    #[must_use]
+    pub fn of_budget(&self, limit: &str) -> Option<(u64, u64)> {
+        match limit {
+            "budget_tokens" => Some((self.spent_tokens(), self.reserved_tokens)),
+            "budget_microusd" => Some((self.spent_microusd, self.reserved_microusd)),
+            _ => None,
+        }
+    }
+
+    /// Remembers which entry made an open call's claim, now that the claim is over.
+    pub(crate) fn outlive(&mut self, call: CallId, claim: Option<Digest>) {
+        if let Some(mut open) = self.open.get(&call).cloned() {
+            open.claim = claim;
+            self.open.insert_mut(call, open);
+        }
+    }
+
     pub(crate) fn start(&mut self, call: OpenCall) {
         self.calls += 1;
         self.reserved_microusd =
@@ -110,11 +134,15 @@ impl Ledger {
             // A provider that does not count is charged at the most the call could take.
             None => self.tokens_charged = self.tokens_charged.saturating_add(open.started.reserved_tokens),
         }
+        let billable = u64::from(end.billable);
+        let lost = open.started.reserved_tokens.saturating_mul(billable);
+        self.tokens_charged = self.tokens_charged.saturating_add(lost);
         self.pay(end.cost_microusd);
         if end.cost_microusd.is_none() {
             // Unknown is not nothing: a budget counts what was set aside for it.
             let reserved = open.started.reserved_microusd.unwrap_or(0);
-            self.spent_microusd = self.spent_microusd.saturating_add(reserved);
+            let most = reserved.saturating_mul(billable.saturating_add(1));
+            self.spent_microusd = self.spent_microusd.saturating_add(most);
         }
         Some(open)
     }

@@ -327,6 +327,12 @@ impl Run {
     pub fn fact(&self, id: FactId) -> Option<&Arc<Fact>> {
         self.facts.get(id.index())
     }
+    /// Whether an answer may stand on this fact: it was not withdrawn, and is more than word of a task given up.
+    #[must_use]
+    pub fn bears(&self, id: FactId) -> bool {
+        let stands = |fact: &&Arc<Fact>| fact.withdrawn.is_none() && fact.proposal.kind != GistKind::Failure;
+        self.fact(id).filter(stands).is_some()
+    }
     /// One agent.
     #[must_use]
     pub fn agent(&self, id: AgentId) -> Option<&Agent> {

@@ -6,20 +6,34 @@ use alloc::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
 
-use crate::command::Reply;
+use super::Run;
+use crate::command::{Command, Reply};
 use crate::event::AgentKind;
 use crate::ids::{AgentId, Digest, Fence};
 
-/// The commands of one sender that are remembered, by number: what was asked, and the reply.
+/// A command that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// What was asked.
+    pub(crate) command: Digest,
+    /// The reply to it.
+    pub(crate) reply: Reply,
+    /// Id of the entry it became.
+    pub(crate) entry: Digest,
+}
+
+/// The commands of one sender that are remembered, by number, and the claim it made last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    kept: RedBlackTreeMapSync<u64, (Digest, Reply)>,
+    kept: RedBlackTreeMapSync<u64, Known>,
     last: Option<u64>,
+    /// The claim made last, however long ago: an agent holds no other. Its fence and the id of its entry.
+    claim: Option<(Fence, Digest)>,
 }
 
 impl Default for Sent {
     fn default() -> Self {
-        Self { kept: RedBlackTreeMapSync::new_sync(), last: None }
+        Self { kept: RedBlackTreeMapSync::new_sync(), last: None, claim: None }
     }
 }
 
@@ -34,13 +48,33 @@ impl Sent {
         self.last
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<&(Digest, Reply)> {
+    pub(crate) fn get(&self, number: u64) -> Option<&Known> {
         self.kept.get(&number)
     }
 
-    pub(crate) fn keep(&mut self, number: u64, command: Digest, reply: Reply, kept_max: u64) {
+    /// Id of the entry that a command became, if it is remembered.
+    #[must_use]
+    pub fn entry(&self, number: u64) -> Option<Digest> {
+        self.kept.get(&number).map(|known| known.entry)
+    }
+
+    /// Id of the entry by which this sender made the claim under a fence: the claim it made last, or one among its
+    /// commands that are remembered.
+    #[must_use]
+    pub fn claim_entry(&self, fence: Fence) -> Option<Digest> {
+        if let Some((_, entry)) = self.claim.filter(|(last, _)| *last == fence) {
+            return Some(entry);
+        }
+        let claims = |known: &&Known| known.reply.claimed.is_some() && known.reply.seq == fence;
+        self.kept.values().find(claims).map(|known| known.entry)
+    }
+
+    pub(crate) fn keep(&mut self, number: u64, known: Known, kept_max: u64) {
         self.last = Some(number);
-        self.kept.insert_mut(number, (command, reply));
+        if known.reply.claimed.is_some() {
+            self.claim = Some((known.reply.seq, known.entry));
+        }
+        self.kept.insert_mut(number, known);
         let oldest = self.kept.first().map(|(number, _)| *number);
         if let Some(oldest) = oldest.filter(|_| self.kept.size() as u64 > kept_max) {
             self.kept.remove_mut(&oldest);
@@ -160,17 +194,24 @@ impl Agents {
         self.list.set_mut(id.index(), Arc::new(agent));
     }
 
-    pub(crate) fn keep(
-        &mut self,
-        sender: Option<AgentId>,
-        number: u64,
-        command: Digest,
-        reply: Reply,
-        max: u64,
-    ) {
+    pub(crate) fn keep(&mut self, sender: Option<AgentId>, number: u64, known: Known, max: u64) {
         match sender {
-            None => self.engine.keep(number, command, reply, max),
-            Some(id) => self.change(id, |agent| agent.sent.keep(number, command, reply, max)),
+            None => self.engine.keep(number, known, max),
+            Some(id) => self.change(id, |agent| agent.sent.keep(number, known, max)),
         }
+    }
+}
+
+impl Run {
+    /// Id of the entry that made the claim which a command quotes, by its fence or its call; none if it quotes none, or
+    /// none that is known of its sender. The command has to carry it as its [`claim`](crate::command::Envelope::claim).
+    #[must_use]
+    pub fn quoted_claim(&self, sender: Option<AgentId>, command: &Command) -> Option<Digest> {
+        let sent = self.agent(sender?).map(|agent| &agent.sent)?;
+        if let Some(fence) = command.fence() {
+            return sent.claim_entry(fence);
+        }
+        let open = self.open_call(command.call()?).filter(|open| Some(open.agent) == sender)?;
+        open.claim.or_else(|| sent.claim_entry(open.fence))
     }
 }

@@ -65,7 +65,7 @@ impl Chaos {
         next: bool,
     ) -> Option<Outcome> {
         let number = self.world.next_number(sender);
-        self.send(Envelope { agent: sender, number, command, next }, blobs)
+        self.send(Envelope { agent: sender, number, command, claim: None, next }, blobs)
     }
 
     fn send(&mut self, envelope: Envelope, blobs: Vec<Blob>) -> Option<Outcome> {
@@ -215,7 +215,10 @@ impl Chaos {
         let fault = [CallFault::Provider, CallFault::Request, CallFault::Lost][usize::from(step.second % 3)];
         let error = Blob::new(&b"it failed"[..]);
         let call = self.call(who, step).0;
-        (Command::Fail(CallLost { call, fault, error: error.hash, tries: 1 }), vec![error])
+        let tries = u32::from(step.first % 4);
+        let billable = u32::from(step.second % 3);
+        let reply = Some(error.hash).filter(|_| step.first.is_multiple_of(5));
+        (Command::Fail(CallLost { call, fault, error: error.hash, reply, tries, billable }), vec![error])
     }
 
     fn answer(&self, who: AgentId, step: Step) -> (Command, Vec<Blob>) {
@@ -363,5 +366,6 @@ fn done(call: CallId, reply: &Blob, tokens: Option<Tokens>) -> CallDone {
         tokens,
         latency_ms: 1,
         tries: 1,
+        billable: 0,
     }
 }

@@ -70,6 +70,14 @@ impl World {
         match decide(&Fifo, &self.run, &known, envelope, at) {
             Err(refusal) => Outcome::Refused(refusal),
             Ok(decision) if decision.events.is_empty() => Outcome::Again(decision.reply),
+            // Decide would keep it as a late result; the dispatcher refuses a fence its sender was never given.
+            Ok(_) if self.is_unbound(envelope) => {
+                let mut dispatcher = Dispatcher::new(&Fifo, self.live.clone());
+                dispatcher.command(&self.stored, envelope.clone(), brought.to_vec(), at);
+                assert!(dispatcher.take_staged().is_empty(), "{envelope:?} is staged");
+                let answered = dispatcher.idle_answers().pop().unwrap();
+                Outcome::Refused(answered.outcome.unwrap_err())
+            }
             Ok(decision) => {
                 let sealed = entry_of(&self.run, envelope, decision.events, at).seal();
                 let read = Sealed::from_bytes(&sealed.bytes).unwrap();
@@ -83,6 +91,11 @@ impl World {
         }
     }
 
+    fn is_unbound(&self, envelope: &Envelope) -> bool {
+        let command = &envelope.command;
+        command.fence().is_some() && self.run.quoted_claim(envelope.agent, command).is_none()
+    }
+
     /// The same command through a dispatcher, which must stage the same bytes.
     fn dispatch(&mut self, envelope: &Envelope, brought: &[Blob], sealed: &Sealed) {
         let at = sealed.entry.at;
@@ -91,7 +104,8 @@ impl World {
             // A dispatcher ticks of itself, under a number of its own.
             assert!(dispatcher.next_deadline().is_some_and(|deadline| deadline <= at));
         }
-        dispatcher.command(&self.stored, envelope.clone(), brought.to_vec(), at);
+        let claim = self.live.quoted_claim(envelope.agent, &envelope.command);
+        dispatcher.command(&self.stored, Envelope { claim, ..envelope.clone() }, brought.to_vec(), at);
         let staged = dispatcher.take_staged();
         let [only] = &staged[..] else { panic!("{} entries staged for {envelope:?}", staged.len()) };
         assert_eq!(only.entry.entry, sealed.entry, "the dispatcher stages what is decided");

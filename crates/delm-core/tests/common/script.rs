@@ -122,7 +122,7 @@ impl Script {
         next.map(|place| args.remove(place));
         let (command, blobs) = self.parse(sender, &verb, &args)?;
         let number = number.unwrap_or_else(|| self.world.next_number(sender));
-        let envelope = Envelope { agent: sender, number, command, next: next.is_some() };
+        let envelope = Envelope { agent: sender, number, command, claim: None, next: next.is_some() };
         Ok(self.give(&envelope, &blobs))
     }
 
@@ -228,14 +228,15 @@ impl Script {
                 Some("lost") => CallFault::Lost,
                 _ => return Err("fail CALL provider|request|lost WORDS".into()),
             };
-            let tries = options.get(1).and_then(|option| option.strip_prefix("tries="));
-            let words = options.get(if tries.is_some() { 2.. } else { 1.. }).unwrap_or_default();
-            let tries = tries.map_or(Ok(1), str::parse).map_err(|_| "tries=NUMBER")?;
-            let error = Blob::new(words.join(" ").into_bytes());
-            return Ok((Command::Fail(CallLost { call, fault, error: error.hash, tries }), vec![error]));
+            return failure(call, fault, options.get(1..).unwrap_or_default());
         }
         let mut tokens = Some(Tokens { input: 100, output: 50, cached: 0 });
+        let mut billable = 0;
         for option in options {
+            if let Some(count) = option.strip_prefix("billable=") {
+                billable = count.parse().map_err(|_| "billable=NUMBER")?;
+                continue;
+            }
             let counts = option.strip_prefix("tokens=").ok_or_else(|| format!("{option:?} of an answer"))?;
             let count =
                 |place| counts.split('/').nth(place).and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -249,7 +250,8 @@ impl Script {
             request_id: None,
             tokens,
             latency_ms: 1,
-            tries: 1,
+            tries: 1 + billable,
+            billable,
         };
         Ok((Command::Answer(done), vec![blob]))
     }
@@ -286,4 +288,25 @@ impl Script {
         }
         Ok(())
     }
+}
+
+/// `[tries=N] [billable=N] [reply=WORD] WORDS`: one try, which may be billed, unless said otherwise.
+fn failure(call: CallId, fault: CallFault, options: &[&str]) -> Result<(Command, Vec<Blob>), String> {
+    let (mut tries, mut billable, mut part) = (1, None, None);
+    let mut rest = options;
+    while let Some((name, value)) = rest.first().and_then(|option| option.split_once('=')) {
+        let number = || value.parse::<u32>().map_err(|_| format!("{name}=NUMBER"));
+        match name {
+            "tries" => tries = number()?,
+            "billable" => billable = Some(number()?),
+            "reply" => part = Some(Blob::new(value.as_bytes())),
+            _ => break,
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    let error = Blob::new(rest.join(" ").into_bytes());
+    let reply = part.as_ref().map(|part| part.hash);
+    let billable = billable.unwrap_or(tries.min(1));
+    let lost = CallLost { call, fault, error: error.hash, reply, tries, billable };
+    Ok((Command::Fail(lost), core::iter::once(error).chain(part).collect()))
 }

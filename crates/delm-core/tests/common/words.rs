@@ -70,11 +70,14 @@ fn work(world: &World, event: &Event) -> Option<String> {
         }
         Event::CallFinished(e) => {
             let tokens = e.tokens.map_or("uncounted".into(), |t| format!("{}+{} tokens", t.input, t.output));
-            format!("{} {tokens}{}", e.call, maybe("microusd ", e.cost_microusd))
+            let billed = maybe("billable ", Some(e.billable).filter(|tries| *tries > 0));
+            format!("{} {tokens}{}{billed}", e.call, maybe("microusd ", e.cost_microusd))
         }
         Event::CallFailed(e) => {
             let money = maybe("microusd ", e.charged_microusd);
-            format!("{} {} {} charged {} tokens{money}", e.call, e.fault, q(&e.error), e.charged_tokens)
+            let part = maybe("part ", e.reply.map(|hash| q(&hash)));
+            let charged = e.charged_tokens;
+            format!("{} {} {} charged {charged} tokens{money}{part}", e.call, e.fault, q(&e.error))
         }
         _ => return None,
     })
@@ -169,7 +172,8 @@ fn lifecycle(world: &World, event: &Event) -> Option<String> {
         Event::AgentJoined(e) => format!("{} {} for {}", e.agent, e.kind, e.principal),
         Event::AgentLeft(e) => e.agent.to_string(),
         Event::LimitReached(e) => {
-            format!("{} {} {} of {}", e.cause, e.limit, e.spent, e.value).replace("  ", " ")
+            let needed = maybe("needed ", Some(e.needed).filter(|needed| *needed > 0));
+            format!("{} {} {} of {}{needed}", e.cause, e.limit, e.spent, e.value).replace("  ", " ")
         }
         _ => return None,
     })

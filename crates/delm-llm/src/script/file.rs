@@ -81,6 +81,7 @@ pub(super) struct Rule {
     pub(super) model_reported: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) tries: u32,
+    pub(super) billable: Option<u32>,
 }
 
 /// What a rule does.
@@ -96,6 +97,8 @@ pub(super) enum Effect {
         fault: CallFault,
         /// With these words.
         message: String,
+        /// After this had come of a reply.
+        partial: Option<String>,
     },
 }
 
@@ -230,6 +233,7 @@ struct RuleShape {
     model_reported: Option<String>,
     request_id: Option<String>,
     tries: Option<u32>,
+    billable: Option<u32>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -246,6 +250,7 @@ struct TokensShape {
 struct ErrorShape {
     fault: Word<CallFault>,
     message: String,
+    partial: Option<String>,
 }
 
 impl From<TokensShape> for Tokens {
@@ -343,7 +348,13 @@ fn rule(shape: RuleShape, defaults: &Defaults) -> Result<Rule, String> {
         model_reported: shape.model_reported.or_else(|| defaults.model_reported.clone()),
         request_id: shape.request_id,
         tries: shape.tries.unwrap_or(1),
+        billable: shape.billable,
     };
+    let failed = matches!(rule.effect, Effect::Error { .. });
+    let billable_max = if failed { rule.tries } else { rule.tries.saturating_sub(1) };
+    if rule.billable.is_some_and(|billable| billable > billable_max) {
+        return Err(format!("of {} tries at most {billable_max} can be billed without a reply", rule.tries));
+    }
     if let Effect::Bytes(bytes) = &rule.effect {
         let length = bytes.len().saturating_mul(rule.repeat as usize);
         if length > SCRIPT_BYTES_MAX {
@@ -379,7 +390,8 @@ fn effect(shape: &RuleShape) -> Result<Effect, String> {
         (None, Some(hex), None, None) => unhex(hex).map(Effect::Bytes),
         (None, None, Some(count), None) => plan(count, shape).map(Effect::Bytes),
         (None, None, None, Some(error)) => {
-            Ok(Effect::Error { fault: error.fault.0, message: error.message.clone() })
+            let (message, partial) = (error.message.clone(), error.partial.clone());
+            Ok(Effect::Error { fault: error.fault.0, message, partial })
         }
         _ => Err("a rule has exactly one of reply, reply_hex, plan_tasks and error".into()),
     }

@@ -177,13 +177,20 @@ async fn damage_errors_and_delays_are_as_scripted() {
         r#"[{"attempt":1,"reply":"{{task}}-","repeat":3,"truncate_bytes":5}, {"attempt":2,"reply_hex":"ff00Fe"},
             {"attempt":3,"error":{"fault":"provider","message":"quota"},"delay_ms":700,"tries":4},
             {"attempt":4,"reply":"ok","delay_ms":86400000,"tokens":{"input":9,"output":3,"cached":4},
-             "model_reported":"m-2","request_id":"r-1"}]"#,
+             "model_reported":"m-2","request_id":"r-1"},
+            {"attempt":5,"error":{"fault":"request","message":"cut","partial":"{\"ta"},"tries":3,"billable":1},
+            {"attempt":6,"reply":"ok","tries":3,"billable":2}]"#,
     );
+    let error = call(&model, "reason:T1", 5).await.unwrap_err();
+    assert_eq!((error.tries, error.billable, error.partial.as_deref()), (3, 1, Some(&b"{\"ta"[..])));
+    let exchange = call(&model, "reason:T1", 6).await.unwrap();
+    assert_eq!((exchange.tries, exchange.billable), (3, 2));
     assert_eq!(text(&model, "reason:T1", 1).await, "T1-T1");
     assert_eq!(call(&model, "reason:T1", 2).await.unwrap().reply, [0xff, 0, 0xfe]);
     let before = Instant::now();
     let error = call(&model, "reason:T1", 3).await.unwrap_err();
     assert_eq!((error.fault, error.error.as_str(), error.tries), (CallFault::Provider, "quota", 4));
+    assert_eq!((error.billable, error.partial), (4, None));
     assert_eq!(before.elapsed(), Duration::from_millis(700));
     let exchange = call(&model, "reason:T1", 4).await.unwrap();
     assert_eq!(exchange.tokens, Some(Tokens { input: 9, output: 3, cached: 4 }));

@@ -102,15 +102,21 @@ counterparts! {
         cost_microusd: Option<u64>,
         latency_ms: u64,
         tries: u32,
+        /// Of the tries before the last, those the provider may bill.
+        billable: u32,
     }
     /// A call brought no reply.
     CallFailed {
         call: Word<CallId>,
         fault: Word<CallFault>,
         error: Hash,
+        /// What had come of a reply, if anything.
+        reply: Option<Hash>,
         charged_microusd: Option<u64>,
         charged_tokens: u64,
         tries: u32,
+        /// Of the tries, those the provider may bill.
+        billable: u32,
     }
     /// An attempt failed and another may follow.
     TaskReopened {
@@ -141,7 +147,10 @@ counterparts! {
         /// The limit by name; empty for interrupts and provider failures.
         limit: String,
         value: u64,
+        /// What was spent of it at that moment, what open calls had reserved left out.
         spent: u64,
+        /// The most the call could take that did not fit; 0 where the limit itself was spent.
+        needed: u64,
     }
 }
 

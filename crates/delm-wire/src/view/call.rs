@@ -54,7 +54,7 @@ pub struct CallView {
     pub request_id: Option<String>,
     /// Hash of what was asked; `cat --prompt` rebuilds it.
     pub request: Hash,
-    /// Blob: the reply.
+    /// Blob: the reply, or what had come of one when the call failed.
     pub reply: Option<Hash>,
     /// Why it brought none, as a class.
     pub fault: Option<Word<CallFault>>,
@@ -62,7 +62,7 @@ pub struct CallView {
     pub error: Option<String>,
     /// Tokens, as the provider counted them.
     pub tokens: Option<TokenCounts>,
-    /// Tokens charged for a call that brought no reply.
+    /// Tokens charged for tries that brought no reply.
     pub charged_tokens: Option<u64>,
     /// Its cost, or what was charged all the same; null if unknown.
     pub cost_microusd: Option<u64>,
@@ -74,6 +74,8 @@ pub struct CallView {
     pub latency_ms: Option<u64>,
     /// Requests sent.
     pub tries: Option<u32>,
+    /// Of those, the ones that brought no reply and may be billed all the same.
+    pub billable: Option<u32>,
 }
 
 /// What the calls of a claim came to.
@@ -200,6 +202,7 @@ fn started(start: &event::CallStarted, seq: u64, at: Millis, agent: Option<Agent
         reserved_tokens: start.reserved_tokens,
         latency_ms: None,
         tries: None,
+        billable: None,
     }
 }
 
@@ -217,6 +220,9 @@ fn finish(call: &mut CallView, end: &event::CallFinished, at: Millis) {
     call.cost_microusd = end.cost_microusd;
     call.latency_ms = Some(end.latency_ms);
     call.tries = Some(end.tries);
+    call.billable = Some(end.billable);
+    call.charged_tokens =
+        Some(call.reserved_tokens.saturating_mul(u64::from(end.billable))).filter(|tokens| *tokens > 0);
 }
 
 fn fail(call: &mut CallView, end: &event::CallFailed, at: Millis, error: Option<String>) {
@@ -224,7 +230,9 @@ fn fail(call: &mut CallView, end: &event::CallFailed, at: Millis, error: Option<
     call.ended = Some(Time(at));
     call.fault = Some(Word(end.fault));
     call.error = error;
+    call.reply = end.reply.map(Word);
     call.charged_tokens = Some(end.charged_tokens);
     call.cost_microusd = end.charged_microusd;
     call.tries = Some(end.tries);
+    call.billable = Some(end.billable);
 }

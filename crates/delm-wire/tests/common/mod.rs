@@ -192,29 +192,34 @@ fn calls() -> Vec<Event> {
         cost_microusd: Some(900),
         latency_ms: 2_345,
         tries: 1,
+        billable: 0,
     };
     let unknown = CallFinished {
+        tries: 3,
+        billable: 2,
         model_reported: None,
         request_id: None,
         tokens: None,
         cost_microusd: None,
         ..finished.clone()
     };
-    let failed = |fault, charged_microusd| CallFailed {
+    let failed = |fault, reply, charged_microusd| CallFailed {
         call: CallId(6),
         fault,
         error: blob(19),
+        reply,
         charged_microusd,
         charged_tokens: 4_096,
         tries: 4,
+        billable: 1,
     };
     vec![
         started(bare, None).into(),
         started(full, Some(12_000)).into(),
         finished.into(),
         unknown.into(),
-        failed(CallFault::Provider, Some(12_000)).into(),
-        failed(CallFault::Lost, None).into(),
+        failed(CallFault::Provider, Some(blob(18)), Some(12_000)).into(),
+        failed(CallFault::Lost, None, None).into(),
     ]
 }
 
@@ -294,9 +299,15 @@ fn endings() -> Vec<Event> {
     let mut events: Vec<Event> =
         jobs.map(|task| TaskReopened { task, attempt: 1, reason: blob(27) }.into()).into();
     events.extend(jobs.map(|task| Event::from(TaskAbandoned { task, attempt: 3, reason: blob(28) })));
-    let limit =
-        LimitReached { cause: PauseCause::Budget, limit: "budget_tokens".into(), value: 5_000, spent: 5_100 };
-    let interrupt = LimitReached { cause: PauseCause::Interrupt, limit: String::new(), value: 0, spent: 0 };
+    let limit = LimitReached {
+        cause: PauseCause::Budget,
+        limit: "budget_tokens".into(),
+        value: 5_000,
+        spent: 4_100,
+        needed: 1_000,
+    };
+    let interrupt =
+        LimitReached { cause: PauseCause::Interrupt, limit: String::new(), value: 0, spent: 0, needed: 0 };
     let rest: [Event; 7] = [
         Drained { round: 1, cause: DrainCause::Empty }.into(),
         Drained { round: 2, cause: DrainCause::Stuck }.into(),

@@ -115,7 +115,8 @@ impl World {
 
     fn say(&mut self, agent: u32, command: Command, blobs: Vec<Blob>, next: bool) -> Vec<CallId> {
         let number = self.numbers.entry(agent).or_insert(0);
-        let envelope = Envelope { agent: Some(AgentId(agent)), number: *number, command, next };
+        let claim = self.dispatcher.quoted_claim(AgentId(agent), &command);
+        let envelope = Envelope { agent: Some(AgentId(agent)), number: *number, command, claim, next };
         *number += 1;
         self.at += 100;
         self.dispatcher.command(&self.stored, envelope, blobs, self.at);
@@ -132,7 +133,8 @@ impl World {
             let open = self.run().open_call(call).unwrap().clone();
             if !core::mem::replace(&mut failed, true) {
                 let error = Blob::new(b"no answer for this prompt".as_slice());
-                let lost = CallLost { call, fault: CallFault::Request, error: error.hash, tries: 1 };
+                let fault = CallFault::Request;
+                let lost = CallLost { call, fault, error: error.hash, reply: None, tries: 1, billable: 1 };
                 calls.extend(self.say(open.agent.0, Command::Fail(lost), vec![error], true));
             } else {
                 let reply = Blob::new(reply_to(&open.job).as_bytes());
@@ -144,6 +146,7 @@ impl World {
                     tokens: Some(Tokens { input: 10, output: 5, cached: 2 }),
                     latency_ms: 80,
                     tries: 1,
+                    billable: 0,
                 };
                 calls.extend(self.say(open.agent.0, Command::Answer(done), vec![reply], true));
             }

@@ -72,7 +72,7 @@ impl Hand {
         alter: impl Fn(&mut Vec<Event>),
     ) -> Sealed {
         let number = self.state.agents().sent(agent).map_or(0, |sent| sent.next_number());
-        let envelope = Envelope { agent, number, command, next: false };
+        let envelope = Envelope { agent, number, command, claim: None, next: false };
         let log = self.world.reading.log.clone();
         let stored = BlobCache::new(log.clone(), self.run);
         stored.keep(blobs.clone());
