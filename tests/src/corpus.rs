@@ -13,7 +13,7 @@ use crate::kit::{World, text, top};
 const HEADS: &[(&str, &str)] = &[
     ("bell-today.jsonl", "655b8f535b948607506fb9d47f262391c34c0c04a1a5fc3f3e35cad349bff747"),
     ("keeper-journals.jsonl", "fd75f5427a34e4bb14836af8195a99607d370afcab016662cb07151995363057"),
-    ("scripted.jsonl", "61761e46af2c085329b4116b9058959b8f513d3b8d601b6f6c79c58f6e6c8a55"),
+    ("scripted.jsonl", "2b7addea66ede528449ca3531e4f6291ea179511ee30f80dade31ba59836244a"),
     ("siren-school.jsonl", "c69b7fd7ddef3119785377572936313fcaa9fb321dff0b9a1753d706b84e216f"),
     ("wreck-dead.jsonl", "ec60ab409437259585526c469b10aea6eef1c454f48b99499917155c495258b1"),
 ];

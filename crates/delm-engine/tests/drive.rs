@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use delm_core::command::{AgentSpec, SourceSpec, StartRun};
 use delm_core::entry::Blob;
 use delm_core::event::{
-    AgentKind, Extractor, ModelChoice, Models, Outcome, PauseCause, RunStarted, Template,
+    AgentKind, CallFault, Event, Extractor, GistKind, ModelChoice, Models, Outcome, PauseCause, RunStarted,
+    Template,
 };
-use delm_core::ids::{Digest, Job};
+use delm_core::ids::{Digest, Job, TaskId};
 use delm_core::limits::Limits;
 use delm_core::policy::{Fifo, Policy};
 use delm_core::prompt::TEMPLATES;
@@ -91,8 +92,15 @@ fn workers(file: &tempfile::NamedTempFile) -> (String, Workers) {
 }
 
 async fn run(rules: &str, agents: u32, limits: Limits) -> (Arc<dyn Log>, Digest, Run) {
-    let file = script(rules);
-    let (model, workers) = workers(&file);
+    run_file(&script(rules), agents, limits).await
+}
+
+async fn run_file(
+    file: &tempfile::NamedTempFile,
+    agents: u32,
+    limits: Limits,
+) -> (Arc<dyn Log>, Digest, Run) {
+    let (model, workers) = workers(file);
     let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
     let (command, blobs) = begin(&model, agents, limits);
     let running = start(log.clone(), Arc::new(Counter::default()), workers, command, blobs).unwrap();
@@ -163,4 +171,46 @@ async fn a_hard_interrupt_releases_what_is_claimed() {
     assert_eq!(last.phase(), Phase::Paused(PauseCause::Interrupt));
     assert_eq!((last.tasks().len(), last.jobs().claimed()), (0, 0));
     assert_eq!(last.ledger().open().count(), 0, "no call is left open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_examples_in_the_description_of_scripts_run() {
+    let description = include_str!("../../../schemas/script.md");
+    let blocks = description.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<&str> = blocks.collect();
+    assert!(!examples.is_empty(), "the description shows what a script looks like");
+    for example in examples {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), example).unwrap();
+        let last = run_file(&file, 2, Limits::default()).await.2;
+        assert_eq!(last.phase(), Phase::Ended(Outcome::Answered));
+        // The note in the example says what becomes of its tasks.
+        let failures = |task| last.jobs().get(&Job::Reason(TaskId(task))).map(|job| job.failures);
+        assert_eq!((failures(1), failures(2)), (Some(0), Some(2)));
+        let kinds: Vec<GistKind> = last.facts().iter().map(|fact| fact.proposal.kind).collect();
+        assert_eq!(kinds, [GistKind::Reading, GistKind::Finding, GistKind::Finding]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_come_of_a_reply_is_kept_and_cut() {
+    let part = "x".repeat(2_000);
+    let cut = format!(r#"{{"error":{{"fault":"provider","message":"cut off","partial":"{part}"}}}}"#);
+    let long = r#"{"reply":"{{words:900}}"}"#;
+    for (rules, fault) in [(cut.as_str(), CallFault::Provider), (long, CallFault::Request)] {
+        let mut limits = Limits::default();
+        limits.set("reply_bytes_max", 1_024).unwrap();
+        limits.set("attempts_max", 1).unwrap();
+        let (log, id, _) = run(rules, 1, limits).await;
+        let entries = log.entries(&id, 0, 100).unwrap();
+        let events = entries.iter().flat_map(|sealed| &sealed.entry.events);
+        let mut failed = events.filter_map(|event| match event {
+            Event::CallFailed(failed) => Some((failed.fault, failed.reply.unwrap(), failed.billable)),
+            _ => None,
+        });
+        let (found, reply, billable) = failed.next().unwrap();
+        assert_eq!(billable, 1);
+        let kept = log.blob(&id, &reply).unwrap();
+        assert_eq!((found, kept.bytes().map(|bytes| bytes.len())), (fault, Some(1_024)));
+    }
 }

@@ -7,7 +7,7 @@
 mod world;
 
 use delm_core::event::Event;
-use delm_core::ids::CallId;
+use delm_core::ids::{CallId, Job, TaskId};
 use delm_core::run::Run;
 use delm_wire::export::{self, Reader, Stored};
 use delm_wire::name::Word;
@@ -18,7 +18,7 @@ use delm_wire::view::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use world::{DOCUMENT, World};
+use world::{DOCUMENT, World, reply_to};
 
 fn worked() -> World {
     let mut world = World::new();
@@ -110,6 +110,25 @@ fn a_run_says_what_it_came_to() {
         json!({"in": 10 * (calls - 1), "out": 5 * (calls - 1), "cached": 2 * (calls - 1)})
     );
     assert_eq!(run["cost_microusd"], Value::Null, "a model without a price has an unknown cost");
+}
+
+#[test]
+fn an_answer_from_a_fact_that_only_builds_on_others_shows_their_quotes() {
+    let mut world = World::new();
+    world.work_by(|job| {
+        if *job == Job::Reason(TaskId(2)) {
+            r#"{"finding":"Ada Quill built the light.","cites":["F1"],"evidence":[],"unfold":[]}"#
+        } else if *job == Job::Finalize {
+            r#"{"answered":true,"answer":"Ada Quill.","cites":["F2"]}"#
+        } else {
+            reply_to(job)
+        }
+    });
+    let run = checked("run", &RunView::of(world.run(), &world.stored).unwrap());
+    assert_eq!(run["outcome"], "answered", "{run}");
+    let cited: Vec<(&Value, &Value)> =
+        run["citations"].as_array().unwrap().iter().map(|cited| (&cited["fact"], &cited["quote"])).collect();
+    assert_eq!(cited, [(&json!("F1"), &json!("The harbour light was built in 1874 by Ada Quill."))]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Refuses an answer without its grounds: every fact the answer cites is there with the words it stands on.
 
+use std::collections::BTreeSet;
+
 use delm_core::entry::Blobs;
 use delm_core::event::{AnswerKind, PauseCause};
 use delm_core::ids::{FactId, SourceId, UnitId};
@@ -129,18 +131,23 @@ impl RunView {
 }
 
 impl Citation {
-    /// What the answer of a run stands on.
+    /// What the answer of a run stands on: the quotes of the facts it cites; of a fact that quotes nothing and builds on
+    /// others, the quotes of those.
     #[must_use]
     pub fn all(run: &Run, blobs: &dyn Blobs) -> Vec<Self> {
-        let cited = run.answer().into_iter().flat_map(|answer| &answer.cites);
-        let facts = cited.filter_map(|label| run.fact(*label));
-        let quotes =
-            facts.flat_map(|fact| fact.proposal.evidence.iter().map(|evidence| (fact.label, evidence)));
-        quotes
-            .map(|(fact, evidence)| {
+        let mut left: Vec<FactId> =
+            run.answer().into_iter().flat_map(|answer| answer.cites.iter().rev()).copied().collect();
+        let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
+        while let Some(label) = left.pop() {
+            let Some(fact) = run.fact(label).filter(|_| seen.insert(label)) else { continue };
+            if fact.proposal.evidence.is_empty() {
+                left.extend(fact.proposal.cites.iter().rev());
+            }
+            all.extend(fact.proposal.evidence.iter().map(|evidence| {
                 let QuoteView { unit, source, name, start, end, quote } = QuoteView::of(run, blobs, evidence);
-                Self { fact: Word(fact), unit, source, name, start, end, quote }
-            })
-            .collect()
+                Self { fact: Word(label), unit, source, name, start, end, quote }
+            }));
+        }
+        all
     }
 }
