@@ -204,9 +204,9 @@ async fn what_had_come_of_a_reply_is_kept_and_cut() {
         let (log, id, _) = run(rules, 1, limits).await;
         let entries = log.entries(&id, 0, 100).unwrap();
         let events = entries.iter().flat_map(|sealed| &sealed.entry.events);
-        let mut failed = events.filter_map(|event| match event {
-            Event::CallFailed(failed) => Some((failed.fault, failed.reply.unwrap(), failed.billable)),
-            _ => None,
+        let mut failed = events.filter_map(|event| {
+            let Event::CallFailed(failed) = event else { return None };
+            Some((failed.fault, failed.reply.unwrap(), failed.billable))
         });
         let (found, reply, billable) = failed.next().unwrap();
         assert_eq!(billable, 1);
