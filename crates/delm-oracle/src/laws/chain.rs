@@ -1,0 +1,163 @@
+//! F. Log and identity: I-8, I-14 (which blobs are named), I-36, I-40.
+//!
+//! Ids, parents, order and tree (I-34, I-39) and unknown versions (I-42) are judged where the stream is read: a stream
+//! that breaks them is no intact stream.
+
+use super::{Court, who};
+use crate::bytes::{Entry, Event, RunForked};
+use crate::invariant::Invariant as I;
+use crate::names::role;
+use crate::report::shown;
+use crate::run::Ledger;
+
+impl Court {
+    /// I-8: time never goes back.
+    pub(super) fn time(&mut self, entry: &Entry) {
+        let before = self.run.at;
+        self.require(
+            entry.at >= before,
+            I::TimeMonotone,
+            |_| format!("a time of {before} or later"),
+            |_| entry.at.to_string(),
+        );
+        self.run.at = entry.at;
+    }
+
+    /// I-36: a command number is used once within the window.
+    pub(super) fn command_number(&mut self, entry: &Entry) {
+        let kept = usize::try_from(self.run.limit(|limits| limits.commands_kept)).unwrap_or(usize::MAX);
+        let numbers = self.run.commands.entry(entry.agent).or_default();
+        let again = numbers.iter().rev().take(kept).any(|number| *number == entry.command);
+        numbers.push_back(entry.command);
+        while numbers.len() > kept.max(1) {
+            numbers.pop_front();
+        }
+        self.require(
+            !again,
+            I::Idempotence,
+            |_| format!("a command number that {} did not use lately", who(entry.agent)),
+            |_| format!("{} again", entry.command),
+        );
+    }
+
+    pub(super) fn run_forked(&mut self, entry: &Entry, forked: &RunForked) {
+        self.frame.began = true;
+        self.frame.forked = true;
+        let (id, seq) = (self.run.id, entry.seq);
+        // I-40: it says what it leaves from.
+        self.require(
+            self.frame.place == 0
+                && (forked.owner, forked.head) == (id, entry.parent)
+                && forked.seq + 1 == seq,
+            I::ForkIsolation,
+            |_| {
+                format!(
+                    "a fork, first in its entry, of {} at {} after {}",
+                    shown(&id),
+                    seq.wrapping_sub(1),
+                    entry.parent
+                )
+            },
+            |_| format!("one of {} at {} after {}", forked.owner, forked.seq, forked.head),
+        );
+        self.run.id = entry.id;
+        self.change_limits(&forked.changes);
+        self.run.stops.clear();
+        self.run.paused = false;
+        // It counts its own spending apart; what is reserved by inherited calls goes as they are closed.
+        let Ledger { reserved_microusd, reserved_tokens, .. } = self.run.ledger;
+        self.run.ledger = Ledger { reserved_microusd, reserved_tokens, ..Ledger::default() };
+    }
+
+    /// I-40: a fork begins without claims and calls of its parent.
+    pub(super) fn fork_closed(&mut self, entry: &Entry) {
+        if !self.frame.forked {
+            return;
+        }
+        let held = self.run.live.keys().find(|fence| **fence != entry.seq).copied();
+        let open = self.run.calls.iter().find(|(_, call)| call.fence != entry.seq).map(|(call, _)| *call);
+        self.require(
+            held.is_none() && open.is_none(),
+            I::ForkIsolation,
+            |_| "inherited claims to be released and inherited calls to be closed".to_owned(),
+            |_| match (held, open) {
+                (Some(fence), _) => format!("fence {fence} lives on"),
+                (None, Some(call)) => format!("{call} is open still"),
+                (None, None) => String::new(),
+            },
+        );
+        let Ledger { reserved_microusd, reserved_tokens, spent_tokens, .. } = self.run.ledger;
+        let inexact = spent_tokens > 0;
+        self.run.ledger = Ledger { reserved_microusd, reserved_tokens, inexact, ..Ledger::default() };
+    }
+
+    /// I-14: remembers each blob that the event names, with what is asked of its bytes.
+    pub(super) fn name_blobs(&mut self, event: &Event) {
+        let seq = self.frame.seq;
+        let names = &mut self.names;
+        let mut add = |hash: &crate::bytes::Hash, roles: u8| names.add(hash, seq, roles);
+        match event {
+            Event::RunStarted(it) => {
+                add(&it.question, role::PLAIN);
+                it.name.iter().for_each(|name| add(name, role::PLAIN));
+                it.templates.iter().for_each(|template| add(&template.text, role::PLAIN));
+            }
+            Event::RunEnded(it) => it.reason.iter().for_each(|reason| add(reason, role::REASON)),
+            Event::SourceAdded(it) => {
+                add(&it.name, role::PLAIN);
+                add(&it.text, role::SOURCE);
+            }
+            Event::SourceSkipped(it) => {
+                add(&it.name, role::PLAIN);
+                add(&it.reason, role::REASON);
+            }
+            Event::TaskAdded(it) => add(&it.text, role::PLAIN),
+            Event::CallStarted(it) => {
+                let recipe = &it.request.recipe;
+                add(&recipe.preamble, role::PLAIN);
+                add(&recipe.template, role::PLAIN);
+                [recipe.feedback, recipe.prior, recipe.problem]
+                    .iter()
+                    .flatten()
+                    .for_each(|hash| add(hash, role::PLAIN));
+            }
+            Event::CallFinished(it) => add(&it.reply, role::PLAIN),
+            Event::CallFailed(it) => {
+                add(&it.error, role::PLAIN);
+                it.reply.iter().for_each(|reply| add(reply, role::PLAIN));
+            }
+            Event::DraftSubmitted(it) => add(&it.draft, role::PLAIN),
+            Event::ResultRefused(it) => add(&it.draft, role::PLAIN),
+            Event::SummaryChecked(it) => add(&it.summary, role::PLAIN),
+            Event::GistProposed(it) => add(&it.gist, role::PLAIN),
+            Event::VerdictGiven(it) => {
+                add(&it.gist, role::PLAIN);
+                add(&it.reason, role::REASON);
+            }
+            Event::GistAdmitted(it) => add(&it.gist, role::PLAIN),
+            Event::GistWithdrawn(it) => add(&it.reason, role::REASON),
+            Event::BlobRedacted(it) => {
+                add(&it.blob, role::PLAIN);
+                add(&it.reason, role::REASON);
+            }
+            Event::TaskReopened(it) => add(&it.reason, role::REASON),
+            Event::TaskAbandoned(it) => add(&it.reason, role::REASON),
+            Event::AnswerGiven(it) => add(&it.answer, role::PLAIN),
+            Event::RunForked(_)
+            | Event::RunPaused(_)
+            | Event::RunResumed(_)
+            | Event::UnitAdded(_)
+            | Event::AgentJoined(_)
+            | Event::AgentLeft(_)
+            | Event::Claimed(_)
+            | Event::LeaseRenewed(_)
+            | Event::ClaimExpired(_)
+            | Event::ClaimReleased(_)
+            | Event::ContextRead(_)
+            | Event::Unfolded(_)
+            | Event::Drained(_)
+            | Event::Expanded(_)
+            | Event::LimitReached(_) => {}
+        }
+    }
+}
