@@ -1,0 +1,172 @@
+//! Damage of closed stores and exports: every flipped bit, every length, drawn edits, lost index files, live copies.
+//! In this process, on copies in memory, through `delm-log` and `delm-wire`.
+//!
+//! Refuses a store that opens with less, or other, than was written, and says nothing: damage is named, or healed so that
+//! all is there. A panic is a failure, and a case that does not end stops the harness with its name.
+
+mod copies;
+mod edits;
+mod exports;
+mod flips;
+mod lengths;
+mod sample;
+mod watch;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use delm_log::{LogError, OpenError, OpenReport, Scope, Store};
+
+use super::draw::Draw;
+use super::{Outcome, Plan, Report, Try, each};
+use sample::{Sample, Truth};
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Logs of which every bit of journal, anchor and export is flipped.
+    pub logs_flipped: u64,
+    /// Logs cut at every entry boundary and every byte of their last record.
+    pub logs_cut: u64,
+    /// Drawn edits.
+    pub edits: u64,
+    /// Stores whose index files are each removed, emptied, shortened and zeroed.
+    pub indexes: u64,
+    /// Copies made while a store is written.
+    pub copies: u64,
+    /// Small logs only: their first entries.
+    pub small: bool,
+}
+
+/// One thing to try.
+enum Case {
+    Flips { log: u64, chunk: usize },
+    Export { log: u64, chunk: usize },
+    Lengths { log: u64, chunk: usize },
+    Edits { number: u64 },
+    Index { log: u64 },
+    Copies { number: u64 },
+}
+
+/// Damages stores and exports.
+#[must_use]
+pub fn damage(plan: &Plan, extent: &Extent) -> Report {
+    const NAME: &str = "damage";
+    let logs = extent.logs_flipped.max(extent.logs_cut).max(extent.indexes).max(1);
+    let made = (0..logs).map(|log| Sample::make(&plan.delm, &mut Draw::of(plan.seed, log), extent.small));
+    let samples = match made.collect::<Try<Vec<Sample>>>() {
+        Ok(samples) => samples,
+        Err(why) => return Report::failed(NAME, format!("a log: {why}")),
+    };
+    let cases = cases(&samples, extent);
+    each(NAME, plan, cases.into_iter(), |case| {
+        let (log, name) = case.name(&samples);
+        let sample = usize::try_from(log).ok().and_then(|log| samples.get(log)).ok_or("no such log")?;
+        let watch = watch::begin(&name);
+        let outcome = match &case {
+            Case::Flips { chunk, .. } => flips::flips(sample, *chunk, &watch),
+            Case::Export { chunk, .. } => exports::flips(sample, *chunk, &watch),
+            Case::Lengths { chunk, .. } => lengths::lengths(sample, *chunk, &watch),
+            Case::Edits { number } => edits::edits(sample, plan.seed, *number, &watch),
+            Case::Index { .. } => edits::index(sample, &watch),
+            Case::Copies { number } => copies::copies(sample, &mut Draw::of(plan.seed, 77 + number), &watch),
+        };
+        outcome.map_err(|why| format!("{name}: {why}; again: crash damage --seed {}", plan.seed))
+    })
+}
+
+impl Case {
+    /// The log it is about, and words for it.
+    fn name(&self, samples: &[Sample]) -> (u64, String) {
+        let many = samples.len() as u64;
+        match self {
+            Self::Flips { log, chunk } => (*log, format!("log {log}, flips from chunk {chunk}")),
+            Self::Export { log, chunk } => (*log, format!("log {log}, its export, flips from chunk {chunk}")),
+            Self::Lengths { log, chunk } => (*log, format!("log {log}, lengths from chunk {chunk}")),
+            Self::Edits { number } => {
+                (number % many, format!("log {}, edits of lot {number}", number % many))
+            }
+            Self::Index { log } => (*log, format!("log {log}, its index")),
+            Self::Copies { number } => {
+                (number % many, format!("log {}, live copies {number}", number % many))
+            }
+        }
+    }
+}
+
+/// Every case, those of all kinds in turn, so that a short budget has some of each.
+fn cases(samples: &[Sample], extent: &Extent) -> Vec<Case> {
+    let logs = |many: u64| (0..many).zip(samples);
+    let mut kinds: Vec<Vec<Case>> = Vec::new();
+    let flipped = logs(extent.logs_flipped);
+    kinds.push(
+        flipped
+            .flat_map(|(log, s)| (0..flips::chunks(s)).map(move |chunk| Case::Flips { log, chunk }))
+            .collect(),
+    );
+    let exported = logs(extent.logs_flipped);
+    kinds.push(
+        exported
+            .flat_map(|(log, s)| (0..exports::chunks(s)).map(move |chunk| Case::Export { log, chunk }))
+            .collect(),
+    );
+    let cut = logs(extent.logs_cut);
+    kinds.push(
+        cut.flat_map(|(log, s)| (0..lengths::chunks(s)).map(move |chunk| Case::Lengths { log, chunk }))
+            .collect(),
+    );
+    kinds.push((0..extent.edits.div_ceil(edits::LOT)).map(|number| Case::Edits { number }).collect());
+    kinds.push(logs(extent.indexes).map(|(log, _)| Case::Index { log }).collect());
+    kinds.push((0..extent.copies.div_ceil(copies::LOT)).map(|number| Case::Copies { number }).collect());
+    let mut kinds: Vec<_> = kinds.into_iter().map(Vec::into_iter).collect();
+    let mut cases = Vec::new();
+    loop {
+        let before = cases.len();
+        cases.extend(kinds.iter_mut().filter_map(Iterator::next));
+        if cases.len() == before {
+            return cases;
+        }
+    }
+}
+
+/// What became of a damaged store.
+enum Verdict {
+    /// It says so.
+    Named(String),
+    /// All is there, and `verify` finds nothing (any more).
+    Whole(Box<OpenReport>),
+}
+
+/// Opens a store and reads all of it.
+///
+/// # Errors
+/// What is missing or wrong without a word, or how it failed otherwise than by naming damage.
+fn judge(store: &Path, segment_bytes: u64, truth: &Truth) -> Try<Verdict> {
+    let looked = catch_unwind(AssertUnwindSafe(|| look(store, segment_bytes, truth)));
+    looked.unwrap_or_else(|_| Err("it panicked".into()))
+}
+
+fn look(path: &Path, segment_bytes: u64, truth: &Truth) -> Try<Verdict> {
+    let (store, report) = match Store::open(path, &sample::options(segment_bytes)) {
+        Ok(opened) => opened,
+        Err(OpenError::Corrupt(corruption)) => return Ok(Verdict::Named(corruption.to_string())),
+        Err(newer @ OpenError::Newer { .. }) => return Ok(Verdict::Named(newer.to_string())),
+        Err(error) => return Err(format!("it does not open, and not for damage: {error}")),
+    };
+    let named = truth.is_in(&store)?.err();
+    let verified = match store.verify(Scope::All) {
+        Ok(verified) => verified,
+        Err(LogError::Corrupt(corruption)) => return Ok(Verdict::Named(corruption.to_string())),
+        Err(error) => return Err(format!("verify: {error}")),
+    };
+    match (named, verified.damage.first()) {
+        (_, Some(corruption)) => Ok(Verdict::Named(corruption.to_string())),
+        (Some(named), None) => Err(format!("a read names damage that verify does not find: {named}")),
+        (None, None) => Ok(Verdict::Whole(Box::new(report))),
+    }
+}
+
+/// Counts of one case.
+fn counts(of: &[(&str, u64)]) -> Outcome {
+    Ok(of.iter().filter(|(_, by)| *by > 0).map(|(name, by)| ((*name).to_owned(), *by)).collect())
+}

@@ -1,0 +1,200 @@
+//! Power cuts: a store on an ext4 image is shut down in the middle of a run, without its file system's journal being
+//! flushed, mounted again and looked at, as a machine would after its power came back.
+//!
+//! Refuses to stand in for it: without root, loop devices, ext4 and something that can make the call (no `unsafe` in this
+//! workspace, so Python or Perl make the `ioctl`), nothing is counted. Each start after a cut sees another boot of the machine,
+//! or the store would trust an index that only a living page cache could have kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::after::{Reference, Truth, recovers, reference};
+use super::draw::Draw;
+use super::kills::{stood_name, wait_somewhere};
+use super::world::{World, folder};
+use super::{Outcome, Plan, Report, Say, Try, counted, each};
+
+const NAME: &str = "power";
+const TASKS: usize = 24;
+const IMAGE_BYTES: u64 = 96 << 20;
+/// So many cuts hit one image, and one store, before the next is made.
+const CUTS_A_DISK: u64 = 5;
+/// `EXT4_IOC_SHUTDOWN`, and its `NOLOGFLUSH`.
+const SHUTDOWN: [&str; 2] = ["0x8004587d", "2"];
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A machine with a disk: a mount namespace of its own, an image mounted in it, and the boot it says it is in.
+struct Machine {
+    folder: TempDir,
+    holder: Child,
+    options: &'static str,
+    boot: u64,
+}
+
+impl Machine {
+    fn new(options: &'static str) -> Try<Self> {
+        let folder = folder()?;
+        let image = folder.path().join("image");
+        fs::File::create(&image).and_then(|file| file.set_len(IMAGE_BYTES)).say("make an image")?;
+        run(&[], "mkfs.ext4", &["-q", "-F", &image.display().to_string()])?;
+        fs::create_dir(folder.path().join("disk")).say("make a mount point")?;
+        let (boot, ready) = (folder.path().join("boot"), folder.path().join("ready"));
+        fs::write(&boot, "").say("boot")?;
+        let words = "mount --bind \"$0\" \"$1\" && : >\"$2\" && exec sleep 3600";
+        let mut holder = Command::new("unshare");
+        holder.args(["--mount", "sh", "-c", words]).args([&boot, Path::new(BOOT_ID), &ready]);
+        let holder = holder.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut machine = Self { folder, holder: holder.say("unshare")?, options, boot: 0 };
+        while !ready.exists() {
+            if machine.holder.try_wait().say("unshare")?.is_some() {
+                return Err(
+                    "no mount namespace of one's own can be had, or no other boot id be shown in it".into()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        machine.mount()?;
+        Ok(machine)
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
+    /// What runs a program on this machine, in a folder.
+    fn on(&self, folder: &Path) -> Vec<String> {
+        let words = format!("cd '{}' && exec \"$@\"", folder.display());
+        let pid = self.holder.id().to_string();
+        ["nsenter", "--target", &pid, "--mount", "sh", "-c", &words, "sh"].map(str::to_owned).to_vec()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Try<()> {
+        run(&self.on(self.folder.path()), program, arguments)
+    }
+
+    fn mount(&mut self) -> Try<()> {
+        self.boot += 1;
+        let boot = format!("00000000-0000-4000-8000-{:012}\n", self.boot);
+        fs::write(self.folder.path().join("boot"), boot).say("boot")?;
+        self.run("mount", &["-t", "ext4", "-o", &format!("loop,{}", self.options), "image", "disk"])
+    }
+
+    /// The power goes: what the file system had not made durable is gone, and every call on it fails from now on.
+    fn cut(&self) -> Try<()> {
+        let [request, flags] = SHUTDOWN;
+        let python = format!(
+            "import fcntl,os,struct\nfcntl.ioctl(os.open('disk',os.O_RDONLY),{request},struct.pack('I',{flags}))"
+        );
+        let perl =
+            format!("open(my $d,'<','disk') or die $!; ioctl($d,{request},pack('I',{flags})) or die $!;");
+        self.run("python3", &["-c", &python])
+            .or_else(|python| self.run("perl", &["-e", &perl]).map_err(|perl| format!("{python}; {perl}")))
+    }
+
+    /// The power comes back.
+    fn back(&mut self) -> Try<()> {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.run("umount", &["disk"]) {
+                Ok(()) => return self.mount(),
+                // A process that was killed may not have let go yet.
+                Err(why) if why.contains("busy") && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Its mounts go with the last process in its namespace.
+        let _over = self.holder.kill();
+        let _reaped = self.holder.wait();
+    }
+}
+
+fn run(before: &[String], program: &str, arguments: &[&str]) -> Try<()> {
+    let mut words: Vec<&str> = before.iter().map(String::as_str).collect();
+    words.push(program);
+    words.extend(arguments);
+    let (first, rest) = words.split_first().ok_or("no program")?;
+    let ran = Command::new(first).args(rest).stdin(Stdio::null()).output();
+    let ran = ran.map_err(|error| format!("{first} cannot be started: {error}"))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    Err(format!("{program}: {}", String::from_utf8_lossy(&ran.stderr).trim().replace('\n', "; ")))
+}
+
+/// Why power cannot be cut here, if so. It is tried: what was synced must be there after, and what was not must be gone.
+///
+/// # Errors
+/// The reason.
+pub fn possible() -> Try<()> {
+    let mut machine = Machine::new("data=ordered")?;
+    machine.run("sh", &["-c", "echo synced >disk/kept && sync && echo not >disk/lost"])?;
+    machine.cut()?;
+    machine.back()?;
+    machine.run("sh", &["-c", "grep -q synced disk/kept && ! test -e disk/lost"]).map_err(|why| {
+        format!("a file system that was shut down does not come back as a disk without power would: {why}")
+    })?;
+    machine.run("grep", &["-q", "4000-8000-000000000002", BOOT_ID])
+}
+
+/// Cuts the power of runs at drawn moments.
+#[must_use]
+pub fn power(plan: &Plan) -> Report {
+    if let Err(why) = possible() {
+        return Report::not_run(NAME, why);
+    }
+    let wanted = match World::new(&plan.delm, TASKS, 1).and_then(|world| reference(&world, 3)) {
+        Ok(wanted) => wanted,
+        Err(why) => return Report::failed(NAME, format!("an undisturbed run: {why}")),
+    };
+    each(NAME, plan, plan.from.., |number| life(plan, number, &wanted))
+}
+
+/// Several cuts of one machine.
+fn life(plan: &Plan, number: u64, wanted: &Reference) -> Outcome {
+    let mut draw = Draw::of(plan.seed, number);
+    let options = ["data=ordered", "data=writeback", "nodelalloc", "data=journal"];
+    let mut machine =
+        Machine::new(options.get(draw.place(options.len())).copied().unwrap_or("data=ordered"))?;
+    let mut world = World::new(&plan.delm, TASKS, 1)?;
+    world.store = machine.disk().join("store");
+    world.before = machine.on(&world.path(""));
+    let mut outcome = Vec::new();
+    for cut in 0..CUTS_A_DISK {
+        let came = one(&mut machine, &world, &mut draw, wanted);
+        outcome.extend(came.map_err(|why| {
+            let again = format!("crash {NAME} --seed {} --from {number} --points 1", plan.seed);
+            format!("machine {number} ({}), cut {cut}: {why}; again: {again}", machine.options)
+        })?);
+        outcome.push((machine.options.to_owned(), 1));
+    }
+    Ok(outcome)
+}
+
+fn one(machine: &mut Machine, world: &World, draw: &mut Draw, wanted: &Reference) -> Outcome {
+    let mut truth = Truth::default();
+    let mut running = world.start(&[], &World::run_words(1 + draw.below(4)))?;
+    wait_somewhere(&mut running, draw, wanted);
+    machine.cut()?;
+    // It sees its disk fail, and has to end by itself.
+    let ended = running.ended()?;
+    if ![0, 1].contains(&ended.code) || ended.code == 1 && !ended.err.contains("Input/output error") {
+        return Err(format!("exit 0, or 1 and the cause by name: {ended}"));
+    }
+    truth.hear(&ended.out)?;
+    machine.back()?;
+    let stood = recovers(world, &mut truth, &wanted.facts, draw.number())?;
+    let mut outcome = counted(&["cuts", stood_name(stood)])?;
+    outcome.push(("acknowledged".into(), truth.acknowledged()));
+    Ok(outcome)
+}
