@@ -19,6 +19,8 @@ mod kit;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
+mod python;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod signals;
