@@ -13,7 +13,8 @@ use crate::run::Run;
 pub trait Policy: Send + Sync {
     /// Name and version, as recorded.
     fn name(&self) -> PolicyName;
-    /// The job an agent takes next, or none if there is none for it now.
+    /// The job an agent takes next, or none if there is none for it now. Agents of one principal are offered alike: once
+    /// there is nothing for one of them, the dispatcher does not ask for the others until something happened.
     fn next(&self, run: &Run, agent: AgentId) -> Option<Job>;
     /// How long a claim on this job lasts without renewal, in milliseconds; at least one.
     fn lease_ms(&self, run: &Run, job: &Job) -> Millis;
