@@ -132,6 +132,31 @@ fn a_lost_suffix_is_noticed_at_every_length() {
     assert!(corrupt(Store::open(&path, &small())).what.contains("a suffix is lost"));
 }
 
+/// With its format file gone as well, a shortened journal must not be taken for a store that was never whole.
+#[test]
+fn a_store_whose_anchor_names_records_is_never_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, writers) = template(dir.path(), 64 << 20);
+    let segment = segments(&path).pop().unwrap();
+    let before = fs::read(&segment).unwrap();
+    for len in [Some(96), Some(40), Some(0), None] {
+        fs::remove_file(path.join("format")).unwrap();
+        match len {
+            Some(len) => fs::write(&segment, &before[..len]).unwrap(),
+            None => fs::remove_dir_all(path.join("journal")).unwrap(),
+        }
+        let corruption = corrupt(Store::open(&path, &small()));
+        assert!(
+            len.is_some_and(|len| len < 96) || corruption.what.contains("a suffix is lost"),
+            "{corruption}"
+        );
+    }
+    fs::create_dir(path.join("journal")).unwrap();
+    fs::write(&segment, &before).unwrap();
+    let (store, _) = open(&path);
+    writers.iter().for_each(|writer| writer.assert_in(&store));
+}
+
 #[test]
 fn a_missing_or_shortened_earlier_segment_is_refused() {
     let dir = tempfile::tempdir().unwrap();

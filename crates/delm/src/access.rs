@@ -162,6 +162,7 @@ pub(crate) fn log_error(error: LogError) -> CliError {
             .hint("keep the store as it is, and go on from a backup or an export"),
         LogError::Io { .. } | LogError::Index { .. } | LogError::Poisoned { .. } => {
             CliError::new("io", Exit::Unexpected, words)
+                .hint("nothing that was acknowledged is lost; try again once the cause is gone")
         }
     }
 }

@@ -60,7 +60,8 @@ pub(crate) fn mark_unsure(mark: &Path) -> Result<(), LogError> {
 fn write(mark: &Path, text: &str) -> Result<(), LogError> {
     let open = fs::OpenOptions::new().write(true).create(true).truncate(false).open(mark);
     let written = open.and_then(|mut file| {
-        write!(file, "{text:<MARK_BYTES$}")?;
+        // In one write: padding by `write!` comes byte by byte.
+        file.write_all(format!("{text:<MARK_BYTES$}").as_bytes())?;
         file.sync_all()
     });
     written.map_err(|error| io_error("write", mark, error))?;

@@ -75,13 +75,27 @@ impl Home {
             Ok(meta) if meta.is_dir() => self.refuse_foreign(create),
             Ok(_) => Err(OpenError::NotDirectory { path: self.path.clone() }),
             Err(error) if error.kind() == ErrorKind::NotFound && create => {
+                let fresh: Vec<&Path> = self.path.ancestors().take_while(|path| !path.exists()).collect();
                 let created = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-                created.map_err(|error| self.failed("create", &self.path, error))
+                created.map_err(|error| self.failed("create", &self.path, error))?;
+                fresh.into_iter().try_for_each(|path| self.name_durably(path))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(OpenError::Missing { path: self.path.clone() })
             }
             Err(error) => Err(self.failed("stat", &self.path, error)),
+        }
+    }
+
+    /// Makes a new directory's own name durable: a power cut must not take it with all that was synced inside. Where
+    /// others' names may not be listed, that is left to the file system.
+    fn name_durably(&self, path: &Path) -> Result<(), OpenError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match File::open(parent) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            opened => {
+                opened.and_then(|dir| dir.sync_all()).map_err(|error| self.failed("sync", parent, error))
+            }
         }
     }
 
@@ -208,9 +222,13 @@ impl Home {
         }
     }
 
-    /// Without a format file this is a store that was never whole, unless its journal holds anything.
+    /// Without a format file this is a store that was never whole, unless its journal holds anything, or should.
     fn check_unborn(&self) -> Result<Presence, OpenError> {
         let failed = |error| OpenError::of(&self.path, error);
+        if matches!(Anchor::read(&self.anchor()), Ok(read) if read.end != End::EMPTY) {
+            self.write_format().map_err(failed)?;
+            return Ok(Presence::Whole { format_healed: true });
+        }
         if !self.journal().exists() {
             return Ok(Presence::Unborn);
         }

@@ -3,6 +3,7 @@
 //! Refuses to let a damaged index end the process: sled 0.34 answers a third of all flipped bytes with a panic, and all
 //! it holds can be made again from the journal. Needs `panic = "unwind"`, the default.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -34,12 +35,15 @@ pub(crate) fn fenced<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T
         Ok(Err(sled::Error::Io(error))) => Err(Failure { why: format!("sled: {error}"), io: Some(error) }),
         Ok(Err(error)) => Err(Failure { why: format!("sled: {error}"), io: None }),
         Err(payload) => {
-            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            let why = format!("sled panicked: {}", text.unwrap_or_else(|| "without a word".into()));
+            let why = format!("sled panicked: {}", words(&*payload));
             Err(Failure { why, io: None })
         }
     }
+}
+
+fn words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
 /// Keeps sled's panics, its own threads' too, from being printed: they are handled, and reported by their effect.
@@ -50,7 +54,9 @@ fn hush() {
             .name()
             .is_some_and(|name| name.starts_with("sled-") || name == "log flusher");
         if sled_thread || INSIDE.get() {
-            tracing::warn!("the index panicked: {info}");
+            // Where in whose source is of no use to whoever runs this.
+            tracing::warn!("the index failed, and is made anew where it must: {}", words(info.payload()));
+            tracing::debug!("it was sled: {info}");
         } else {
             before(info);
         }

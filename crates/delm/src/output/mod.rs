@@ -37,7 +37,8 @@ impl From<OutputError> for CliError {
     fn from(error: OutputError) -> Self {
         match error {
             OutputError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::closed_pipe(),
-            OutputError::Write(error) => Self::io("standard output", &error),
+            OutputError::Write(error) => Self::io("standard output", &error)
+                .hint("what is in the store stays there; write to a place that takes it"),
             OutputError::Json(_) => Self::new("internal", crate::error::Exit::Unexpected, error.to_string()),
         }
     }
