@@ -371,6 +371,14 @@ impl Court {
                 |_| "no claim to outlive the run".to_owned(),
                 |_| format!("{} is held still", held.map(|job| job.to_string()).unwrap_or_default()),
             );
+            let call = self.run.calls.keys().next().copied();
+            // I-32: a call that the end overtakes is closed, since nothing can be recorded of it later.
+            self.require(
+                call.is_none(),
+                I::NoMoneyLost,
+                |_| "no call to outlive the run".to_owned(),
+                |_| format!("{} is open still", call.map(|call| call.to_string()).unwrap_or_default()),
+            );
         }
     }
 
@@ -381,7 +389,9 @@ impl Court {
         let counted = self.frame.counted.contains(&job);
         let led = match job {
             Job::Plan => !self.frame.added.is_empty(),
-            Job::Read(_) | Job::Reason(_) => job.subject().is_some_and(|subject| self.led_to_gist(subject)),
+            Job::Read(_) | Job::Reason(_) => {
+                job.subject().is_some_and(|it| self.frame.proposed.contains(&it))
+            }
             Job::Review(_) => self.frame.judged,
             Job::Expand(_) => self.frame.expanded,
             Job::Finalize => self.frame.ended,
@@ -392,10 +402,6 @@ impl Court {
             |_| format!("what the draft of {job} leads to, in its entry"),
             |_| "nothing".to_owned(),
         );
-    }
-
-    fn led_to_gist(&self, subject: Subject) -> bool {
-        self.run.work.get(&subject).is_some_and(|work| work.status != Status::Open)
     }
 
     /// I-29: what a deadline says of the running time can be true.

@@ -125,6 +125,7 @@ impl Court {
         self.run.proposals.remove(&subject);
         self.run.reviews.remove(&seq);
         self.run.attempts.remove(&Job::Review(seq));
+        self.run.set_status(subject, Status::Open);
         self.run.rejected.insert(subject, (seq, gist));
         self.frame.rejected.push(subject);
         self.frame.causes.push(subject.job());
@@ -210,6 +211,7 @@ impl Court {
 
     pub(super) fn gist_admitted(&mut self, admitted: &GistAdmitted) {
         let subject = admitted.task;
+        self.frame.judged = true;
         self.fact_is_next(admitted);
         match self.run.proposals.remove(&subject) {
             Some(proposal) => {
@@ -289,7 +291,7 @@ impl Court {
 
     /// I-10, I-13, I-24: what a verdict or a giving up leads to is in its entry.
     pub(super) fn verdicts_closed(&mut self) {
-        for subject in std::mem::take(&mut self.frame.proposed) {
+        for subject in self.frame.proposed.clone() {
             let left = self.run.proposals.get(&subject).is_some_and(|proposal| proposal.approved.is_some());
             // I-13: approval and admission are one entry.
             self.require(
