@@ -13,8 +13,8 @@ what the answer cites.
 
 What it refuses (exit 4, with line, seq, what was expected and what was found): a byte changed, a
 line missing, doubled, moved or added, a file cut short, a rendering that says other than the bytes,
-bytes that have a second spelling, a blob without its bytes that no entry redacted, an unknown
-format.
+bytes that have a second spelling, a blob without its bytes that no entry redacted, one with them
+that an entry did, an unknown format.
 
 What it cannot know: whether the file is the one you were promised. Somebody who rewrites all of it
 gets another head, so compare the head with one you were told by another way: `--head ID`. It judges
@@ -695,7 +695,6 @@ class Export:
         self.run = self.origin = self.engine = None
         self.named, self.redactions, self.waiting = set(), set(), None
         self.blobs = self.redacted = 0
-        self.notes = []
 
     def read(self, lines):
         """Reads all lines, as bytes with their ends."""
@@ -803,7 +802,6 @@ class Export:
             raise Refused(what, name, line.get("blob"))
         kept = self.bytes_gone(name, line) if "redacted" in line else self.bytes_there(name, line)
         same_line({"blob": name, **kept}, line, text)
-        self.blobs += 1
         return None
 
     def bytes_gone(self, name, line):
@@ -819,14 +817,15 @@ class Export:
         data = unbase64(line.get("base64"), "base64")
         same("the blob's hash", blake3(data).hex(), name)
         if name in self.redactions:
-            self.notes.append(f"an entry redacted blob {name}, and its bytes are still there")
+            raise Refused(f"an entry redacted blob {name}, and its bytes are still there")
         if name in self.wanted:
             self.history.blob(name, data)
+        self.blobs += 1
         return {"len": len(data), "base64": line["base64"]}
 
     def end(self, text, line):
         if self.waiting:
-            made = "" if self.blobs else "; if the export was made with --no-blobs, say so here too"
+            made = "" if self.blobs + self.redacted else "; if the export was made with --no-blobs, say so here too"
             raise Refused(f"a blob is missing{made}", self.waiting[-1], Words("the last line"))
         tree = {"size": self.tree.size, "root": self.tree.root().hex()}
         same_line({"head": {"seq": self.tree.size - 1, "id": self.head}, "tree": tree}, line, text)
@@ -1023,7 +1022,7 @@ def document(export, history, newer):
         "head": {"seq": export.tree.size - 1, "id": export.head},
         "tree": {"size": export.tree.size, "root": export.tree.root().hex()},
         "entries": export.tree.size, "blobs": export.blobs, "redacted": export.redacted,
-        "newer_than_head": newer, "notes": export.notes,
+        "newer_than_head": newer,
         "name": history.text(history.started["name"]),
         "question": history.text(history.started["question"]),
         "outcome": outcome["outcome"], "cause": outcome["cause"],
@@ -1057,12 +1056,10 @@ def say_head(found):
     yield f"run {found['run']}  {plain(found['engine'])}"
     if found["origin"]:
         yield "forked from {run} at {seq} {head}".format(**found["origin"])
-    counts = "{entries} entries, {blobs} blobs, {redacted} of them redacted".format(**found)
+    counts = "{entries} entries, {blobs} blobs, {redacted} redacted".format(**found)
     yield f"{counts}: every hash, link and rendering agrees"
     if newer is not None:
         yield f"the head you named is in this history, with {newer} entries after it"
-    for note in found["notes"]:
-        yield f"note: {note}"
 
 
 def say_person(person):

@@ -185,7 +185,7 @@ fn a_rewritten_history_is_told_by_its_head_alone() {
     }
     let world = World::new();
     let (whole, rewritten) = (a_run(), world.path("rewritten.jsonl"));
-    prepare(&["rewrite".as_ref(), whole.as_os_str(), rewritten.as_os_str()]);
+    prepare(&["lawful".as_ref(), whole.as_os_str(), world.path("").as_os_str()]);
     let head = |file: &PathBuf| text(&document(&[file.as_os_str(), "--json".as_ref()])["head"]["id"]);
     let told = head(&whole);
     assert_ne!(head(&rewritten), told, "it is intact, and another history");
@@ -201,6 +201,30 @@ fn a_rewritten_history_is_told_by_its_head_alone() {
     let (code, said, _) = with_head(&rewritten, &older);
     assert_eq!(code, 0, "an older head is a prefix of both");
     assert!(said.contains("entries after it"), "{said}");
+    world.unsound("no store is made");
+}
+
+#[test]
+fn a_redaction_and_a_fork_are_histories_like_others() {
+    if !can_run() {
+        return;
+    }
+    let world = World::new();
+    prepare(&["lawful".as_ref(), a_run().as_os_str(), world.path("").as_os_str()]);
+    let redacted = world.path("redacted.jsonl");
+    let found = document(&[redacted.as_os_str(), "--json".as_ref()]);
+    let verified = world.delm("verify --json").arg(&redacted).done().exit(0).json();
+    assert_eq!([&found["blobs"], &found["redacted"]], [&verified["blobs"], &verified["redacted"]]);
+    assert_eq!(
+        (found["redacted"].as_u64(), &found["question"]),
+        (Some(1), &Value::Null),
+        "its words are gone"
+    );
+    let forked = document(&[world.path("forked.jsonl").as_os_str(), "--json".as_ref()]);
+    let origin = document(&[a_run().as_os_str(), "--json".as_ref()]);
+    assert_eq!(forked["origin"]["run"], origin["run"]);
+    assert_eq!(forked["run"], forked["head"]["id"], "it begins with its own first entry");
+    assert_ne!(forked["engine"], origin["engine"], "the engine is the one that began the fork");
     world.unsound("no store is made");
 }
 

@@ -4,7 +4,8 @@
 `damage.py damage EXPORT FOLDER` writes damaged copies of an export as FOLDER/NAME.jsonl, and prints
 for each `NAME TAB what its refusal must say`. Copies whose bytes are wrong in themselves have every
 hash, link, the tree and the head made to agree again: only what reads the bytes can refuse those.
-`damage.py rewrite EXPORT FILE` writes a history that differs and in which everything agrees.
+`damage.py lawful EXPORT FOLDER` writes other histories in which everything agrees: FOLDER/rewritten.jsonl, whose last
+entry is later, FOLDER/redacted.jsonl, without the words of its question, and FOLDER/forked.jsonl, a fork of it.
 
 Refuses nothing: it fails with a traceback.
 """
@@ -142,6 +143,63 @@ class Stream:
         return lines
 
 
+def assembled(entries, blobs, header):
+    """An export of these entries, whose parents are filled in; `header` is given their ids."""
+    lines, named, tree, ids = [], set(), checker.Tree(), [bytes(32)]
+    for raw in entries:
+        raw = raw[:1] + ids[-1] + raw[33:]
+        ids.append(checker.derive_key(checker.ENTRY_CONTEXT, raw))
+        entry, names = checker.read_entry(raw)
+        entry.update(id=ids[-1].hex(), bytes=base64.b64encode(raw).decode())
+        lines.append(checker.spell(entry))
+        named.update(names)
+        tree.push(ids[-1])
+    ids = [name.hex() for name in ids[1:]]
+    head = {"seq": len(ids) - 1, "id": ids[-1]}
+    end = {"head": head, "tree": {"size": tree.size, "root": tree.root().hex()}}
+    return [checker.spell(header(ids)), *lines, *(blobs[name] for name in sorted(named)), checker.spell(end)]
+
+
+def and_then(stream, last, event):
+    """The entries up to `last`, and one more by the engine."""
+    raws = [base64.b64decode(stream.entry(seq)["bytes"]) for seq in range(last + 1)]
+    at_ms, command = stream.entry(last)["at_ms"], 1 << 20
+    numbers = b"".join([varint(last + 1), varint(at_ms), b"\0", varint(command), varint(1)])
+    return [*raws, put_together(b"\1" + bytes(32) + numbers, [event])]
+
+
+def redacted(stream, gone):
+    """The history with a redaction of the question at its end, whose bytes are gone or not."""
+    question = stream.entry(0)["events"][0]["data"]["question"]
+    blobs = {json.loads(stream.lines[at])["blob"]: stream.lines[at] for at in stream.blobs}
+    if gone:
+        length = json.loads(blobs[question])["len"]
+        blobs[question] = checker.spell({"blob": question, "len": length, "redacted": True})
+    event = 67, 1, bytes.fromhex(question) * 2
+    header = json.loads(stream.lines[0])
+    return assembled(and_then(stream, len(stream.entries) - 1, event), blobs, lambda ids: header)
+
+
+def forked(stream, owner):
+    """A fork of the run after its third entry, which says that it forks `owner`."""
+    last = 2
+    blobs = {json.loads(stream.lines[at])["blob"]: stream.lines[at] for at in stream.blobs}
+    origin = {"run": owner, "seq": last, "head": stream.entry(last)["id"]}
+    engine = b"delm of another day"
+    place = bytes.fromhex(owner) + varint(last) + bytes.fromhex(origin["head"])
+    event = 2, 1, bytes(16) + place + varint(len(engine)) + engine + varint(0)
+
+    def header(ids):
+        return {"schema": "delm.export/1", "run": ids[-1], "origin": origin, "engine": engine.decode()}
+
+    return assembled(and_then(stream, last, event), blobs, header)
+
+
+def write(folder, name, lines):
+    with open(os.path.join(folder, name + ".jsonl"), "w", encoding="utf-8", newline="") as file:
+        file.write("".join(line + "\n" for line in lines))
+
+
 def varint(value):
     if value <= 250:
         return bytes([value])
@@ -258,6 +316,8 @@ def damages(stream):
     for name, data, says in bad_texts(stream):
         yield name, stream.rechained(0, data), says
     later = 1 << 62
+    yield "redacted-and-there", redacted(stream, gone=False), "its bytes are still there"
+    yield "forked-elsewhere", forked(stream, stream.entry(1)["id"]), "seq 3: events[0].data.origin.run"
     yield "later", stream.rechained(0, with_time(stream, 0, later), at_ms=later), "line 3, seq 1: at_ms"
 
 
@@ -283,15 +343,14 @@ def damage(path, folder):
         print(name, says, sep="\t")
 
 
-def rewrite(path, file):
-    """Moves the last entry by a millisecond, and makes everything agree with that."""
+def lawful(path, folder):
     stream = Stream(path)
     seq = len(stream.entries) - 1
     at_ms = stream.entry(seq)["at_ms"] + 1
-    lines = stream.rechained(seq, with_time(stream, seq, at_ms), at_ms=at_ms)
-    with open(file, "w", encoding="utf-8", newline="") as out:
-        out.write("".join(line + "\n" for line in lines))
+    write(folder, "rewritten", stream.rechained(seq, with_time(stream, seq, at_ms), at_ms=at_ms))
+    write(folder, "redacted", redacted(stream, gone=True))
+    write(folder, "forked", forked(stream, stream.entry(0)["id"]))
 
 
 if __name__ == "__main__":
-    {"vectors": vectors, "damage": damage, "rewrite": rewrite}[sys.argv[1]](*sys.argv[2:])
+    {"vectors": vectors, "damage": damage, "lawful": lawful}[sys.argv[1]](*sys.argv[2:])
