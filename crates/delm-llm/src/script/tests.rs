@@ -251,7 +251,7 @@ async fn the_documented_script_does_what_its_page_says() {
     let example = page.split("```json").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let model = ScriptModel::new("script:page", Script::parse(example, "script.md").unwrap());
     assert!(Reply::parse(Purpose::Plan, &call(&model, "plan", 1).await.unwrap().reply).is_ok());
-    assert_eq!(call(&model, "reason:T2", 1).await.unwrap_err().fault, CallFault::Provider);
+    assert_eq!(call(&model, "reason:T2", 1).await.unwrap_err().fault, CallFault::Request);
     assert_eq!(call(&model, "reason:T2", 2).await.unwrap().reply.len(), 20);
     let review = call(&model, "review:9", 1).await.unwrap();
     assert!(Reply::parse(Purpose::Review, &review.reply).is_ok());
