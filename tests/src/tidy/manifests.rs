@@ -15,6 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     // It judges what the others wrote: standing on none of them is its whole worth.
     ("delm-oracle", &[]),
     ("delm-engine", &["delm-core", "delm-llm", "delm-log"]),
+    // The log's trait and memory alone: no feature of it is on.
+    ("delm-sim", &["delm-core", "delm-log", "delm-oracle", "delm-wire"]),
     ("delm", &["delm-core", "delm-engine", "delm-llm", "delm-log", "delm-wire"]),
 ];
 

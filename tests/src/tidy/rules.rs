@@ -54,6 +54,8 @@ const NO_SCREEN: &str = "only the binary `delm` speaks to the terminal; return t
 const NO_SOCKET: &str = "only `delm-llm` opens outbound connections, and the engine listens to nobody";
 const NO_LOCAL_SOCKET: &str = "only the binary `delm` answers others on a local socket";
 const CLOCKED: &[&str] = &["delm", "delm-engine", "delm-llm", "delm-log"];
+/// Crates with a command line of their own.
+const COMMANDS: &[&str] = &["delm", "delm-sim"];
 const NO_CLOCK: &str = "time enters as data here; take it as an argument";
 const NO_HASH_ORDER: &str = "its order differs between runs of the program; use the B-tree kind";
 
@@ -67,15 +69,15 @@ const BANS: &[Ban] = &[
     ban(&[".", "expect", "("], Spared::TestsAnd(&[]), NO_PANIC),
     ban(&["panic", "!"], Spared::TestsAnd(&[]), NO_PANIC),
     ban(&["unreachable", "!"], Spared::TestsAnd(&[]), NO_PANIC),
-    ban(&["println", "!"], Spared::TestsAnd(&["delm"]), NO_SCREEN),
-    ban(&["print", "!"], Spared::TestsAnd(&["delm"]), NO_SCREEN),
-    ban(&["eprintln", "!"], Spared::TestsAnd(&["delm"]), NO_SCREEN),
-    ban(&["eprint", "!"], Spared::TestsAnd(&["delm"]), NO_SCREEN),
-    ban(&["stdout", "("], Spared::TestsAnd(&["delm"]), NO_SCREEN),
-    ban(&["stderr", "("], Spared::TestsAnd(&["delm"]), NO_SCREEN),
+    ban(&["println", "!"], Spared::TestsAnd(COMMANDS), NO_SCREEN),
+    ban(&["print", "!"], Spared::TestsAnd(COMMANDS), NO_SCREEN),
+    ban(&["eprintln", "!"], Spared::TestsAnd(COMMANDS), NO_SCREEN),
+    ban(&["eprint", "!"], Spared::TestsAnd(COMMANDS), NO_SCREEN),
+    ban(&["stdout", "("], Spared::TestsAnd(COMMANDS), NO_SCREEN),
+    ban(&["stderr", "("], Spared::TestsAnd(COMMANDS), NO_SCREEN),
     ban(
         &["env", ":", ":"],
-        Spared::TestsAnd(&["delm"]),
+        Spared::TestsAnd(COMMANDS),
         "only the binary `delm` reads the environment; take the value as an argument",
     ),
     ban(

@@ -1,0 +1,209 @@
+//! The simulated disk under the log: a journal of records in memory, of which only the synced part survives for certain.
+//!
+//! Refuses to lose what it acknowledged; everything else it may keep, lose, tear or scramble at a crash. What it holds is
+//! read back through the same `Log` that the engine reads.
+
+use std::sync::Arc;
+
+use delm_core::entry::{Blob, Blobs, Sealed};
+use delm_core::ids::Digest;
+use delm_log::{Append, AppendError, Log, LogError, MemoryLog, Term};
+
+/// What becomes of bytes that were written and not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tear {
+    /// None reached the disk.
+    Lost,
+    /// All did, though nobody was told.
+    Kept,
+    /// So many of the first ones did.
+    Torn(u64),
+    /// Sectors arrived in another order than written: of each sixteen, those whose bit is not set are missing.
+    Scrambled(u64),
+}
+
+/// Bytes of one simulated sector.
+const SECTOR_BYTES: usize = 64;
+const HEADER_BYTES: usize = 36;
+
+/// A disk with the log on it.
+#[derive(Clone)]
+pub struct Disk {
+    journal: Vec<u8>,
+    synced: usize,
+    log: MemoryLog,
+    run: Digest,
+    term: Term,
+    /// Records cut at recoveries, for they were torn.
+    pub cut: u64,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            journal: Vec::new(),
+            synced: 0,
+            log: MemoryLog::new(),
+            run: Digest::ZERO,
+            term: Term(0),
+            cut: 0,
+        }
+    }
+}
+
+impl Disk {
+    /// The log, as readers see it: what is durable.
+    #[must_use]
+    pub fn log(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    /// Makes the caller the one writer of a run.
+    ///
+    /// # Errors
+    /// As [`Log::acquire`].
+    pub fn acquire(&mut self, run: Digest) -> Result<Term, LogError> {
+        self.run = run;
+        self.term = self.log.acquire(&run)?;
+        Ok(self.term)
+    }
+
+    /// Writes a batch behind what is there, without syncing it.
+    pub fn write(&mut self, batch: &[Append]) {
+        let mut payload = Vec::new();
+        put_count(&mut payload, batch.len());
+        for append in batch {
+            put(&mut payload, &append.entry.bytes);
+            put_count(&mut payload, append.blobs.len());
+            for blob in &append.blobs {
+                put(&mut payload, &blob.bytes);
+            }
+        }
+        put_count(&mut self.journal, payload.len());
+        self.journal.extend_from_slice(blake3::hash(&payload).as_bytes());
+        self.journal.extend_from_slice(&payload);
+    }
+
+    /// Syncs what was written, and lets readers see it.
+    ///
+    /// # Errors
+    /// The first error of [`Log::commit`]; the batch is then not on the disk.
+    pub fn sync(&mut self, batch: Vec<Append>) -> Result<usize, AppendError> {
+        let count = batch.len();
+        match self.log.commit(batch).into_iter().find_map(Result::err) {
+            Some(error) => {
+                self.journal.truncate(self.synced);
+                Err(error)
+            }
+            None => {
+                self.synced = self.journal.len();
+                Ok(count)
+            }
+        }
+    }
+
+    /// The power goes: what is not synced meets its fate.
+    pub fn crash(&mut self, tear: Tear) {
+        let loose = self.journal.len() - self.synced;
+        match tear {
+            Tear::Lost => self.journal.truncate(self.synced),
+            Tear::Kept => {}
+            Tear::Torn(bytes) => {
+                let kept = usize::try_from(bytes).unwrap_or(loose).min(loose);
+                self.journal.truncate(self.synced + kept);
+            }
+            Tear::Scrambled(mask) => {
+                let tail = self.journal.get_mut(self.synced..).unwrap_or_default();
+                for (place, sector) in tail.chunks_mut(SECTOR_BYTES).enumerate() {
+                    if mask >> (place % 16) & 1 == 0 {
+                        sector.fill(0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the journal as after a start: whole records count, the first that is none ends it and is cut away.
+    ///
+    /// # Errors
+    /// A sentence when a whole record cannot be read back: that is no torn tail.
+    pub fn recover(&mut self) -> Result<(), String> {
+        let log = MemoryLog::new();
+        let mut term = Term(0);
+        // The memory forgot its terms; none may come twice.
+        while term <= self.term {
+            term = log.acquire(&self.run).map_err(|error| error.to_string())?;
+        }
+        self.term = term;
+        let mut at = 0;
+        while let Some((payload, next)) = record(&self.journal, at) {
+            let batch = self.batch(&log, term, payload).ok_or("a whole record does not hold a batch")?;
+            if let Some(error) = log.commit(batch).into_iter().find_map(Result::err) {
+                return Err(format!("a whole record is refused when read back: {error}"));
+            }
+            at = next;
+        }
+        if at < self.synced {
+            return Err(format!("{} bytes are durable, {at} can be read back", self.synced));
+        }
+        self.cut += u64::from(at < self.journal.len());
+        self.journal.truncate(at);
+        self.synced = at;
+        self.log = log;
+        Ok(())
+    }
+
+    fn batch(&self, log: &MemoryLog, term: Term, payload: &[u8]) -> Option<Vec<Append>> {
+        let mut rest = payload;
+        let mut after = log.head(&self.run).ok()?;
+        let mut batch = Vec::new();
+        for _ in 0..take_count(&mut rest)? {
+            let entry = Sealed::from_bytes(take(&mut rest)?).ok()?;
+            let mut blobs = Vec::new();
+            for _ in 0..take_count(&mut rest)? {
+                blobs.push(Blob::new(take(&mut rest)?));
+            }
+            let head = entry.head();
+            batch.push(Append { run: self.run, after, term, entry, blobs });
+            after = Some(head);
+        }
+        rest.is_empty().then_some(batch)
+    }
+}
+
+impl Blobs for Disk {
+    fn blob(&self, hash: &Digest) -> Option<Arc<[u8]>> {
+        self.log.blob(&self.run, hash).ok()?.bytes()
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn take_count(rest: &mut &[u8]) -> Option<usize> {
+    let (count, tail) = rest.split_at_checked(4)?;
+    *rest = tail;
+    usize::try_from(u32::from_le_bytes(count.try_into().ok()?)).ok()
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = take_count(rest)?;
+    let (bytes, tail) = rest.split_at_checked(len)?;
+    *rest = tail;
+    Some(bytes)
+}
+
+/// The payload of the record at a place and the place after it, if a whole one is there.
+fn record(journal: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let mut header = journal.get(at..at + HEADER_BYTES)?;
+    let len = take_count(&mut header)?;
+    let from = at + HEADER_BYTES;
+    let payload = journal.get(from..from.checked_add(len)?)?;
+    (blake3::hash(payload).as_bytes() == header).then_some((payload, from + len))
+}

@@ -1,0 +1,590 @@
+//! What was done to a run, as lines of text: read back, each line is done again.
+//!
+//! Refuses lines it does not know. A sender's own claim and call are called `own`, so that a line still means something
+//! when lines before it are gone.
+
+use std::fmt;
+use std::str::FromStr;
+
+use delm_core::command::{CallDone, CallLost, Command, Envelope};
+use delm_core::entry::Blob;
+use delm_core::event::{AgentKind, CallFault, Change, Tokens};
+use delm_core::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Millis};
+use delm_core::run::Run;
+
+use crate::disk::Tear;
+use crate::setup::{Setup, agent};
+use crate::words::Manners;
+
+/// A claim, as a command quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfClaim {
+    /// The one its sender holds.
+    Own,
+    /// The one of this fence.
+    Fence(Fence),
+}
+
+/// A call, as a command quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfCall {
+    /// The newest open one of its sender.
+    Own,
+    /// This one.
+    Call(CallId),
+}
+
+/// How somebody works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Well: findings that hold, verdicts that approve.
+    Good,
+    /// With findings, plans and answers that the checks refuse.
+    Wrong,
+    /// With words that are no reply.
+    Garbage,
+    /// Rejecting what it reviews.
+    Reject,
+    /// Asking for other words.
+    Rewrite,
+    /// Reading behind a label first.
+    Unfold,
+    /// With a call that brings no reply.
+    Fail,
+}
+
+impl Manner {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Good, Self::Wrong, Self::Garbage, Self::Reject, Self::Rewrite, Self::Unfold, Self::Fail];
+
+    /// Its word in a script.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Wrong => "wrong",
+            Self::Garbage => "garbage",
+            Self::Reject => "reject",
+            Self::Rewrite => "rewrite",
+            Self::Unfold => "unfold",
+            Self::Fail => "fail",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|manner| manner.as_str() == word)
+    }
+
+    /// The model that works so.
+    #[must_use]
+    pub fn manners(self) -> Manners {
+        let good = Manners { tasks_max: 3, needs: 400, ..Manners::good() };
+        match self {
+            Self::Good | Self::Fail => good,
+            Self::Wrong => Manners { wrong: 1_000, ..good },
+            Self::Garbage => Manners { garbage: 1_000, ..good },
+            Self::Reject => Manners { reject: 1_000, ..good },
+            Self::Rewrite => Manners { rewrite: 1_000, ..good },
+            Self::Unfold => Manners { unfold: 1_000, ..good },
+        }
+    }
+}
+
+/// What is asked, with the words it brings; none for words that it names and does not bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Take a job.
+    Claim(Option<Job>),
+    /// More time.
+    Renew(OfClaim),
+    /// Give back.
+    Release(OfClaim),
+    /// A reply worked out without a call.
+    Submit(OfClaim, Option<String>),
+    /// A call's reply, with its tokens.
+    Answer(OfCall, Option<Tokens>, Option<String>),
+    /// A call without one.
+    Fail(OfCall, CallFault, String),
+    /// Join, as this kind under this principal.
+    Join(AgentKind, String),
+    /// Go.
+    Leave,
+    /// Stop claiming.
+    Interrupt(bool),
+    /// End.
+    Cancel,
+    /// Withdraw a fact.
+    Retract(FactId),
+    /// Do what the sender's claim asks, in this manner; take a job if it has none. The number chooses the words.
+    Work(Manner, u64),
+    /// What no script says: it is left out when lines are done again.
+    Other,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A command reaches the dispatcher.
+    Send {
+        /// When, by the process's clock.
+        at: Millis,
+        /// Who sends it; none for the engine.
+        who: Option<AgentId>,
+        /// Its number, where it is not the sender's next one.
+        number: Option<u64>,
+        /// What is asked.
+        ask: Ask,
+        /// The wish for the next job in the same entry.
+        next: bool,
+        /// It quotes the claim by another entry than the one its sender was given.
+        forged: bool,
+    },
+    /// Time passes.
+    Tick {
+        /// What the clock says.
+        at: Millis,
+    },
+    /// What is staged goes to the disk.
+    Write,
+    /// It is synced.
+    Sync,
+    /// The process dies.
+    Crash {
+        /// What the disk does with what was not synced.
+        tear: Tear,
+    },
+    /// A new process takes over.
+    Resume {
+        /// What its clock says.
+        at: Millis,
+        /// Limits that change.
+        changes: Vec<Change>,
+    },
+}
+
+impl Line {
+    pub(crate) fn of(envelope: &Envelope, blobs: &[Blob], at: Millis, run: &Run, forged: bool) -> Self {
+        let next = run.agents().sent(envelope.agent).map(delm_core::run::people::Sent::next_number);
+        let number = (next != Some(envelope.number)).then_some(envelope.number);
+        let ask = ask_of(&envelope.command, blobs, envelope.agent, run);
+        Self::Send { at, who: envelope.agent, number, ask, next: envelope.next, forged }
+    }
+
+    pub(crate) fn of_engine(command: &Command, blobs: &[Blob], at: Millis) -> Self {
+        let ask = ask_of(command, blobs, None, &Run::default());
+        Self::Send { at, who: None, number: None, ask, next: false, forged: false }
+    }
+
+    /// Whether it is a command of somebody.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        matches!(self, Self::Send { .. } | Self::Resume { .. })
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what a script cannot say")]
+fn ask_of(command: &Command, blobs: &[Blob], who: Option<AgentId>, run: &Run) -> Ask {
+    let own = who.and_then(|who| run.agent(who)?.claim);
+    let claim = |fence: &Fence| if own == Some(*fence) { OfClaim::Own } else { OfClaim::Fence(*fence) };
+    let newest = run.ledger().open().filter(|(_, open)| Some(open.agent) == who).last();
+    let newest = newest.map(|(call, _)| *call);
+    let call = |call: &CallId| if newest == Some(*call) { OfCall::Own } else { OfCall::Call(*call) };
+    let words = |hash: &Digest| {
+        let blob = blobs.iter().find(|blob| blob.hash == *hash);
+        blob.map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned())
+    };
+    match command {
+        Command::Claim { job } => Ask::Claim(*job),
+        Command::Renew { fence } => Ask::Renew(claim(fence)),
+        Command::Release { fence } => Ask::Release(claim(fence)),
+        Command::Submit { fence, draft } => Ask::Submit(claim(fence), words(draft)),
+        Command::Answer(done) => Ask::Answer(call(&done.call), done.tokens, words(&done.reply)),
+        Command::Fail(lost) => {
+            Ask::Fail(call(&lost.call), lost.fault, words(&lost.error).unwrap_or_default())
+        }
+        Command::Join(spec) => Ask::Join(spec.kind, spec.principal.clone()),
+        Command::Leave => Ask::Leave,
+        Command::Interrupt { hard } => Ask::Interrupt(*hard),
+        Command::Cancel => Ask::Cancel,
+        Command::Retract { label, .. } => Ask::Retract(*label),
+        _ => Ask::Other,
+    }
+}
+
+impl Ask {
+    /// The command, and the blobs it brings, as it is given to a run that stands so.
+    #[must_use]
+    pub fn command(&self, who: Option<AgentId>, run: &Run) -> Option<(Command, Vec<Blob>)> {
+        let fence = |claim: &OfClaim| match claim {
+            OfClaim::Fence(fence) => *fence,
+            // A sender that holds nothing quotes what never was.
+            OfClaim::Own => who.and_then(|who| run.agent(who)?.claim).unwrap_or(u64::MAX),
+        };
+        let call = |call: &OfCall| match call {
+            OfCall::Call(call) => *call,
+            OfCall::Own => {
+                let own = run.ledger().open().filter(|(_, open)| Some(open.agent) == who).last();
+                own.map_or(CallId(u32::MAX), |(call, _)| *call)
+            }
+        };
+        let words = |text: &Option<String>| text.as_ref().map(|text| Blob::new(text.as_bytes()));
+        let missing = Digest::of_blob(b"never brought");
+        let mut blobs = Vec::new();
+        let mut keep = |blob: Option<Blob>| {
+            let hash = blob.as_ref().map_or(missing, |blob| blob.hash);
+            blobs.extend(blob);
+            hash
+        };
+        let command = match self {
+            Self::Claim(job) => Command::Claim { job: *job },
+            Self::Renew(claim) => Command::Renew { fence: fence(claim) },
+            Self::Release(claim) => Command::Release { fence: fence(claim) },
+            Self::Submit(claim, text) => Command::Submit { fence: fence(claim), draft: keep(words(text)) },
+            Self::Answer(of, tokens, text) => Command::Answer(done(call(of), keep(words(text)), *tokens)),
+            Self::Fail(of, fault, text) => {
+                Command::Fail(lost(call(of), *fault, keep(Some(Blob::new(text.as_bytes())))))
+            }
+            Self::Join(kind, principal) => Command::Join(agent(*kind, principal)),
+            Self::Leave => Command::Leave,
+            Self::Interrupt(hard) => Command::Interrupt { hard: *hard },
+            Self::Cancel => Command::Cancel,
+            Self::Retract(label) => {
+                Command::Retract { label: *label, reason: keep(Some(Blob::new(&b"because"[..]))) }
+            }
+            Self::Work(..) | Self::Other => return None,
+        };
+        Some((command, blobs))
+    }
+}
+
+/// The end of a call that brought a reply.
+#[must_use]
+pub fn done(call: CallId, reply: Digest, tokens: Option<Tokens>) -> CallDone {
+    CallDone {
+        call,
+        reply,
+        model_reported: None,
+        request_id: None,
+        tokens,
+        latency_ms: 1,
+        tries: 1,
+        billable: 0,
+    }
+}
+
+/// The end of a call that brought none.
+#[must_use]
+pub fn lost(call: CallId, fault: CallFault, error: Digest) -> CallLost {
+    CallLost { call, fault, error, reply: None, tries: 1, billable: 1 }
+}
+
+/// A run's beginning and everything done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// How it begins.
+    pub setup: Setup,
+    /// What was done, in order.
+    pub lines: Vec<Line>,
+}
+
+impl Script {
+    /// A run to which nothing was done.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self { setup, lines: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}", self.setup)?;
+        self.lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { at, who, number, ask, next, forged } => {
+                write!(out, "@{at} ")?;
+                match who {
+                    Some(who) => write!(out, "{who} ")?,
+                    None => write!(out, "engine ")?,
+                }
+                if let Some(number) = number {
+                    write!(out, "#{number} ")?;
+                }
+                if *next {
+                    write!(out, "next ")?;
+                }
+                if *forged {
+                    write!(out, "forged ")?;
+                }
+                write!(out, "{ask}")
+            }
+            Self::Tick { at } => write!(out, "@{at} tick"),
+            Self::Write => write!(out, "write"),
+            Self::Sync => write!(out, "sync"),
+            Self::Crash { tear: Tear::Lost } => write!(out, "crash lost"),
+            Self::Crash { tear: Tear::Kept } => write!(out, "crash kept"),
+            Self::Crash { tear: Tear::Torn(bytes) } => write!(out, "crash torn={bytes}"),
+            Self::Crash { tear: Tear::Scrambled(mask) } => write!(out, "crash scrambled={mask}"),
+            Self::Resume { at, changes } => {
+                write!(out, "@{at} resume")?;
+                changes.iter().try_for_each(|change| write!(out, " {}={}", change.limit, change.value))
+            }
+        }
+    }
+}
+
+impl fmt::Display for OfClaim {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => out.write_str("own"),
+            Self::Fence(fence) => write!(out, "{fence}"),
+        }
+    }
+}
+
+impl fmt::Display for OfCall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => out.write_str("own"),
+            Self::Call(call) => write!(out, "{call}"),
+        }
+    }
+}
+
+fn said(text: &Option<String>) -> String {
+    text.as_ref().map_or_else(|| "missing".into(), |text| format!("{text:?}"))
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Claim(None) => out.write_str("claim"),
+            Self::Claim(Some(job)) => write!(out, "claim {job}"),
+            Self::Renew(claim) => write!(out, "renew {claim}"),
+            Self::Release(claim) => write!(out, "release {claim}"),
+            Self::Submit(claim, text) => write!(out, "submit {claim} {}", said(text)),
+            Self::Answer(call, Some(tokens), text) => {
+                let Tokens { input, output, cached } = tokens;
+                write!(out, "answer {call} {input}/{output}/{cached} {}", said(text))
+            }
+            Self::Answer(call, None, text) => write!(out, "answer {call} uncounted {}", said(text)),
+            Self::Fail(call, fault, text) => write!(out, "fail {call} {fault} {text:?}"),
+            Self::Join(kind, principal) => write!(out, "join {kind} {principal:?}"),
+            Self::Leave => out.write_str("leave"),
+            Self::Interrupt(hard) => out.write_str(if *hard { "interrupt hard" } else { "interrupt" }),
+            Self::Cancel => out.write_str("cancel"),
+            Self::Retract(label) => write!(out, "retract {label}"),
+            Self::Work(manner, choice) => write!(out, "work {} {choice}", manner.as_str()),
+            Self::Other => out.write_str("other"),
+        }
+    }
+}
+
+/// Why a text is no script.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is no step of a script: {text:?}")]
+pub struct ScriptError {
+    /// The line, from one.
+    pub line: usize,
+    /// What it says.
+    pub text: String,
+}
+
+impl FromStr for Script {
+    type Err = ScriptError;
+
+    fn from_str(text: &str) -> Result<Self, ScriptError> {
+        let mut script: Option<Self> = None;
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let bad = || ScriptError { line: at + 1, text: line.into() };
+            match &mut script {
+                None => script = Some(Self::new(line.parse().map_err(|_| bad())?)),
+                Some(script) => script.lines.push(read_line(line).ok_or_else(bad)?),
+            }
+        }
+        script.ok_or(ScriptError { line: 0, text: String::new() })
+    }
+}
+
+fn read_line(line: &str) -> Option<Line> {
+    match line {
+        "write" => return Some(Line::Write),
+        "sync" => return Some(Line::Sync),
+        _ => {}
+    }
+    if let Some(how) = line.strip_prefix("crash ") {
+        return Some(Line::Crash { tear: read_tear(how)? });
+    }
+    let (at, rest) = line.strip_prefix('@')?.split_once(' ')?;
+    let at = at.parse().ok()?;
+    if rest == "tick" {
+        return Some(Line::Tick { at });
+    }
+    if let Some(changes) = rest.strip_prefix("resume") {
+        let change = |word: &str| {
+            let (limit, value) = word.split_once('=')?;
+            Some(Change { limit: limit.into(), value: value.parse().ok()? })
+        };
+        let changes = changes.split_whitespace().map(change).collect::<Option<_>>()?;
+        return Some(Line::Resume { at, changes });
+    }
+    let (who, mut rest) = rest.split_once(' ')?;
+    let who = if who == "engine" { None } else { Some(who.parse().ok()?) };
+    let mut number = None;
+    if let Some(tail) = rest.strip_prefix('#') {
+        let (digits, tail) = tail.split_once(' ')?;
+        number = Some(digits.parse().ok()?);
+        rest = tail;
+    }
+    let (next, rest) = rest.strip_prefix("next ").map_or((false, rest), |rest| (true, rest));
+    let (forged, rest) = rest.strip_prefix("forged ").map_or((false, rest), |rest| (true, rest));
+    Some(Line::Send { at, who, number, ask: read_ask(rest)?, next, forged })
+}
+
+fn read_tear(how: &str) -> Option<Tear> {
+    match how.split_once('=') {
+        None if how == "lost" => Some(Tear::Lost),
+        None if how == "kept" => Some(Tear::Kept),
+        Some(("torn", bytes)) => Some(Tear::Torn(bytes.parse().ok()?)),
+        Some(("scrambled", mask)) => Some(Tear::Scrambled(mask.parse().ok()?)),
+        _ => None,
+    }
+}
+
+fn read_ask(text: &str) -> Option<Ask> {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let claim = |word: &str| match word {
+        "own" => Some(OfClaim::Own),
+        _ => word.parse().ok().map(OfClaim::Fence),
+    };
+    let call = |word: &str| match word {
+        "own" => Some(OfCall::Own),
+        _ => word.parse().ok().map(OfCall::Call),
+    };
+    Some(match verb {
+        "claim" if rest.is_empty() => Ask::Claim(None),
+        "claim" => Ask::Claim(Some(rest.parse().ok()?)),
+        "renew" => Ask::Renew(claim(rest)?),
+        "release" => Ask::Release(claim(rest)?),
+        "submit" => {
+            let (of, text) = rest.split_once(' ')?;
+            Ask::Submit(claim(of)?, read_said(text)?)
+        }
+        "answer" => {
+            let (of, rest) = rest.split_once(' ')?;
+            let (tokens, text) = rest.split_once(' ')?;
+            Ask::Answer(call(of)?, read_tokens(tokens)?, read_said(text)?)
+        }
+        "fail" => {
+            let (of, rest) = rest.split_once(' ')?;
+            let (fault, text) = rest.split_once(' ')?;
+            Ask::Fail(call(of)?, CallFault::from_word(fault)?, unquote(text)?)
+        }
+        "join" => {
+            let (kind, principal) = rest.split_once(' ')?;
+            Ask::Join(AgentKind::from_word(kind)?, unquote(principal)?)
+        }
+        "leave" => Ask::Leave,
+        "interrupt" => Ask::Interrupt(rest == "hard"),
+        "cancel" => Ask::Cancel,
+        "retract" => Ask::Retract(rest.parse().ok()?),
+        "work" => {
+            let (manner, choice) = rest.split_once(' ')?;
+            Ask::Work(Manner::from_word(manner)?, choice.parse().ok()?)
+        }
+        "other" => Ask::Other,
+        _ => return None,
+    })
+}
+
+fn read_tokens(word: &str) -> Option<Option<Tokens>> {
+    if word == "uncounted" {
+        return Some(None);
+    }
+    let mut parts = word.split('/').map(str::parse::<u64>);
+    let mut part = || parts.next()?.ok();
+    Some(Some(Tokens { input: part()?, output: part()?, cached: part()? }))
+}
+
+fn read_said(text: &str) -> Option<Option<String>> {
+    if text == "missing" { Some(None) } else { unquote(text).map(Some) }
+}
+
+/// The text of a quoted word, as Rust's `{:?}` writes one.
+fn unquote(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut out = String::new();
+    let mut letters = inner.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            out.push(letter);
+            continue;
+        }
+        match letters.next()? {
+            'n' => out.push('\n'),
+            't' => out.push('\t'),
+            'r' => out.push('\r'),
+            '0' => out.push('\0'),
+            'u' => {
+                let hex: String = letters.by_ref().skip(1).take_while(|letter| *letter != '}').collect();
+                out.push(char::from_u32(u32::from_str_radix(&hex, 16).ok()?)?);
+            }
+            other => out.push(other),
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"begin agents=2 programs=bob attempts_max=1
+@1000 a1 claim
+@1001 a1 next answer own 10/20/0 "{\"tasks\":[]}"
+write
+sync
+@1002 a3 #7 forged submit 3 missing
+@1003 a2 answer c4 uncounted "PASS q\nx"
+@1004 a2 fail own provider "it \u{e9} failed"
+@1005 a1 claim review:14
+@1006 a1 renew own
+@1007 a1 release 9
+@1008 engine interrupt hard
+@1009 engine join program "eve"
+@1010 engine retract F2
+@1011 tick
+crash torn=17
+crash scrambled=5
+@1012 resume budget_tokens=0 lease_ms=9
+"#;
+
+    #[test]
+    fn a_script_is_written_and_read_the_same() {
+        let script: Script = TEXT.parse().unwrap();
+        assert_eq!(script.lines.len(), 18);
+        let again: Script = script.to_string().parse().unwrap();
+        assert_eq!(again, script);
+        assert_eq!(script.lines[6].to_string(), "@1004 a2 fail own provider \"it é failed\"");
+    }
+
+    #[test]
+    fn what_is_no_step_is_named_by_its_line() {
+        let error = "begin agents=1\n@5 a1 dance".parse::<Script>().unwrap_err();
+        assert_eq!((error.line, error.text.as_str()), (2, "@5 a1 dance"));
+        assert_eq!("".parse::<Script>().unwrap_err().line, 0);
+    }
+}
