@@ -163,6 +163,7 @@ impl Dispatcher {
         match self.bound(&envelope) {
             Err(refusal) => self.answer(Answered { ticket, outcome: Err(refusal) }),
             Ok(()) => {
+                self.unwait_agent(&envelope);
                 if let Some(waits) = self.decide_one(stored, ticket, &envelope, &brought, at) {
                     self.short |= matches!(waits, Waits::Budget);
                     self.parked.push_back(Parked { ticket, envelope });
@@ -171,6 +172,17 @@ impl Dispatcher {
         }
         self.unpark(stored, at);
         ticket
+    }
+
+    /// An agent waits once (I-46): what it waited for before is answered with `NoWork`, before its new claim is decided.
+    fn unwait_agent(&mut self, envelope: &Envelope) {
+        if !matches!(envelope.command, Command::Claim { .. }) {
+            return;
+        }
+        let place = self.parked.iter().position(|parked| parked.envelope.agent == envelope.agent);
+        if let Some(parked) = place.and_then(|place| self.parked.remove(place)) {
+            self.answer(Answered { ticket: parked.ticket, outcome: Err(Refusal::NoWork) });
+        }
     }
 
     /// Takes a command of the engine itself.

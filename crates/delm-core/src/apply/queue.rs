@@ -188,6 +188,10 @@ pub(super) fn drained(run: &mut Run, drained: &Drained) -> Lawful {
         run.jobs.unsettled()
     );
     run.round = drained.round;
+    // It waited for readings that nobody who is here may settle: the expansion plans in its stead.
+    if run.jobs.get(&Job::Plan).is_some_and(|state| state.status == Status::Waiting) {
+        run.jobs.set_status(Job::Plan, Status::Abandoned);
+    }
     run.jobs.add(Job::Expand(drained.round), Status::Ready, None);
     Ok(())
 }
