@@ -78,8 +78,8 @@ impl ScriptModel {
             Effect::Bytes(bytes) => bytes.clone(),
             Effect::Template(template) => {
                 let scene = Scene { model: &self.name, request, info };
-                let text = template.fill(&scene);
-                rule.damage(text.map_err(|why| request_fault(format!("{}: {why}", self.name)))?.into_bytes())
+                let reply = template.fill(&scene).and_then(|text| rule.damage(text.into_bytes()));
+                reply.map_err(|why| request_fault(format!("{}: {why}", self.name)))?
             }
             Effect::Error { fault, message, partial } => {
                 return Err(CallError {

@@ -178,13 +178,14 @@ impl Rule {
             && self.contains.as_ref().is_none_or(|text| prompt::contains(request, text))
     }
 
-    /// Repeats and cuts a reply as the rule says.
-    pub(super) fn damage(&self, reply: Vec<u8>) -> Vec<u8> {
+    /// Repeats and cuts a reply as the rule says, unless it would become too long.
+    pub(super) fn damage(&self, reply: Vec<u8>) -> Result<Vec<u8>, String> {
+        fits(reply.len().saturating_mul(self.repeat as usize))?;
         let mut reply = if self.repeat == 1 { reply } else { reply.repeat(self.repeat as usize) };
         if let Some(length) = self.truncate_bytes {
             reply.truncate(length);
         }
-        reply
+        Ok(reply)
     }
 }
 
@@ -356,15 +357,19 @@ fn rule(shape: RuleShape, defaults: &Defaults) -> Result<Rule, String> {
         return Err(format!("of {} tries at most {billable_max} can be billed without a reply", rule.tries));
     }
     if let Effect::Bytes(bytes) = &rule.effect {
-        let length = bytes.len().saturating_mul(rule.repeat as usize);
-        if length > SCRIPT_BYTES_MAX {
-            return Err(format!(
-                "the reply would have {length} bytes; at most {SCRIPT_BYTES_MAX} are allowed"
-            ));
-        }
-        rule.effect = Effect::Bytes(rule.damage(bytes.clone()));
+        rule.effect = Effect::Bytes(rule.damage(bytes.clone())?);
     }
     Ok(rule)
+}
+
+/// Refuses a reply of more bytes than a rule may give.
+pub(super) fn fits(bytes: usize) -> Result<(), String> {
+    if bytes > SCRIPT_BYTES_MAX {
+        return Err(format!(
+            "the reply would have at least {bytes} bytes; at most {SCRIPT_BYTES_MAX} are allowed"
+        ));
+    }
+    Ok(())
 }
 
 fn at_least_one(field: &str, value: Option<u32>) -> Result<(), String> {
@@ -411,14 +416,18 @@ fn plan(count: u32, shape: &RuleShape) -> Result<Vec<u8>, String> {
     }
     let text = shape.plan_text.as_deref().unwrap_or("Task {{n}}");
     let needs = shape.plan_needs.unwrap_or(0);
-    let tasks: Vec<Value> = (1..=count)
-        .map(|n| {
-            let needs: Vec<String> =
-                (n.saturating_sub(needs).max(1)..n).map(|need| need.to_string()).collect();
-            serde_json::json!({ "text": text.replace("{{n}}", &n.to_string()), "needs": needs })
-        })
-        .collect();
-    Ok(serde_json::json!({ "tasks": tasks }).to_string().into_bytes())
+    // The later half of the tasks have so many needs each, of three bytes or more: too long a plan is not begun.
+    fits((needs.min(count / 2) as usize).saturating_mul(count as usize / 2 * 3))?;
+    let mut plan = String::from(r#"{"tasks":["#);
+    for n in 1..=count {
+        let needs: Vec<String> = (n.saturating_sub(needs).max(1)..n).map(|need| need.to_string()).collect();
+        let task = serde_json::json!({ "text": text.replace("{{n}}", &n.to_string()), "needs": needs });
+        plan.push_str(if n > 1 { "," } else { "" });
+        plan.push_str(&task.to_string());
+        fits(plan.len())?;
+    }
+    plan.push_str("]}");
+    Ok(plan.into_bytes())
 }
 
 fn unhex(hex: &str) -> Result<Vec<u8>, String> {

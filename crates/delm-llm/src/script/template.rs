@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use delm_core::ids::Job;
 use delm_core::request::Request;
 
+use super::file::fits;
 use super::prompt;
 use crate::CallInfo;
 
@@ -119,6 +120,8 @@ impl Template {
                     }
                 }
             }
+            // A short script can ask for any number of words.
+            fits(text.len())?;
         }
         Ok(text)
     }

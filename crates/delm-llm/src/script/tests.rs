@@ -201,6 +201,20 @@ async fn damage_errors_and_delays_are_as_scripted() {
     );
 }
 
+#[tokio::test]
+async fn a_short_script_cannot_ask_for_more_memory_than_there_is() {
+    let model = model(
+        r#"[{"attempt":1,"reply":"{{job}}","repeat":4294967295},
+            {"attempt":2,"reply":"{{words:100000}}","repeat":100},
+            {"attempt":3,"reply":"{{words:100000}}","truncate_bytes":8}]"#,
+    );
+    for attempt in 1..3 {
+        let error = call(&model, "plan", attempt).await.unwrap_err();
+        assert!(error.fault == CallFault::Request && error.error.contains("bytes"), "{error}");
+    }
+    assert_eq!(text(&model, "plan", 3).await, "word1 wo");
+}
+
 #[test]
 fn what_is_not_a_script_is_refused_with_its_place() {
     for (rules, at, word) in [
@@ -220,6 +234,7 @@ fn what_is_not_a_script_is_refused_with_its_place() {
         (r#"{"reply_hex":"zz"}"#, 3, "hexadecimal"),
         (r#"{"reply":"x","plan_needs":1}"#, 3, "plan_needs"),
         (r#"{"plan_tasks":1000001}"#, 3, "1000001"),
+        (r#"{"plan_tasks":1000000,"plan_needs":1000000}"#, 3, "bytes"),
         (r#"{"error":{"fault":"lost","message":""}}"#, 3, "lost"),
         (r#"{"error":{"fault":"request","message":""},"repeat":2}"#, 3, "repeat"),
         (r#"{"reply":"x","delay_ms":86400001}"#, 3, "86400001"),
