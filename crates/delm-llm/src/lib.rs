@@ -14,6 +14,8 @@ mod api;
 mod choice;
 mod config;
 mod endpoint;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod params;
 mod provider;
 pub mod script;

@@ -7,6 +7,8 @@
 mod bytes;
 mod check;
 mod error;
+#[cfg(all(fuzzing, feature = "store"))]
+pub mod fuzz;
 #[cfg(feature = "store")]
 mod journal;
 mod log;

@@ -9,7 +9,7 @@ mod boot;
 mod commit;
 mod erase;
 mod error;
-mod home;
+pub(crate) mod home;
 mod index;
 mod open;
 mod quiet;
