@@ -19,10 +19,16 @@ mod kit;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod syscalls;
+#[cfg(test)]
+mod tamper;
 #[cfg(test)]
 mod tidy;

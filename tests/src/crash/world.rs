@@ -65,6 +65,12 @@ impl World {
         words.split(' ').map(str::to_owned).chain([QUESTION.to_owned()]).collect()
     }
 
+    /// The words of a run that is as short as one can be: quotes from one sentence, by the built-in reader.
+    pub(super) fn quoting_words() -> Vec<String> {
+        let words = ["run", "--jsonl", "--agents", "1", "--docs", "notes", QUESTION];
+        words.map(str::to_owned).to_vec()
+    }
+
     /// Starts the binary, by way of `by` if that is not empty.
     pub(super) fn start(&self, by: &[String], words: &[String]) -> Try<Running> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);

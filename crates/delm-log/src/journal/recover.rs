@@ -256,6 +256,88 @@ mod tests {
         }
     }
 
+    /// Numbers that look drawn, the same each time (splitmix64).
+    fn drawn(state: &mut u64, end: u64) -> usize {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % end).unwrap()
+    }
+
+    /// A record of a drawn number of entries, each with drawn blobs; gives where in the segment each entry ends.
+    fn append_drawn(journal: &mut Journal, state: &mut u64) -> Vec<u64> {
+        let (mut body, mut blobs, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let start = journal.end().place.offset + RECORD_HEADER_BYTES as u64;
+        for seq in 0..=drawn(state, 3) as u64 {
+            let entry = vec![b'e'; 1 + drawn(state, 40)];
+            let texts: Vec<Vec<u8>> = (0..drawn(state, 3)).map(|_| vec![b'b'; drawn(state, 60)]).collect();
+            let listed: Vec<_> =
+                texts.iter().map(|text| (Digest::of_blob(text), text.len() as u64)).collect();
+            put_part(&mut body, &Digest::ZERO, seq, &entry, &listed);
+            blobs.extend(texts);
+            ends.push(start + body.len() as u64);
+        }
+        let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+        journal.append(Kind::Entries, &body, &blobs).unwrap();
+        ends
+    }
+
+    /// Twenty drawn logs, cut at every boundary of a record or an entry and at every byte of the last record: with the
+    /// anchor behind, what is not whole is cut off; with the anchor ahead, the suffix is missed.
+    #[test]
+    fn twenty_logs_are_cut_to_whole_records() {
+        let memory = Path::new("/dev/shm");
+        let mut lengths = 0;
+        for log in 0..20 {
+            let dir =
+                tempfile::tempdir_in(if memory.is_dir() { memory.into() } else { std::env::temp_dir() });
+            let dir = dir.unwrap();
+            let home = new_home(dir.path());
+            let empty = std::fs::read(home.anchor()).unwrap();
+            let mut journal = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap().journal;
+            let mut state = log;
+            let mut wholes = vec![journal.end().place.offset];
+            let mut cuts = wholes.clone();
+            let mut behind = empty.clone();
+            for _ in 0..2 + drawn(&mut state, 6) {
+                behind = std::fs::read(home.anchor()).unwrap();
+                cuts.extend(append_drawn(&mut journal, &mut state));
+                wholes.push(journal.end().place.offset);
+            }
+            let ahead = std::fs::read(home.anchor()).unwrap();
+            let path = journal.segments().path(1);
+            let whole = std::fs::read(&path).unwrap();
+            let last = wholes[wholes.len() - 2];
+            cuts.extend(wholes.iter().chain(&(last..whole.len() as u64).collect::<Vec<_>>()));
+            for len in cuts {
+                let kept = *wholes.iter().rfind(|end| **end <= len).unwrap();
+                // The anchor behind names the record before the last; for earlier cuts, none.
+                let anchor = if len < last { &empty } else { &behind };
+                for (anchor, lost) in [(anchor, false), (&ahead, len < whole.len() as u64)] {
+                    std::fs::write(&path, &whole[..usize::try_from(len).unwrap()]).unwrap();
+                    std::fs::write(home.anchor(), anchor).unwrap();
+                    let recovered = recover(&home.journal(), &home.anchor(), 1 << 20);
+                    lengths += 1;
+                    if lost {
+                        let Err(LogError::Corrupt(corruption)) = recovered else {
+                            panic!("log {log}, {len}")
+                        };
+                        assert!(
+                            corruption.what.contains("a suffix is lost"),
+                            "log {log}, {len}: {corruption}"
+                        );
+                        continue;
+                    }
+                    let recovered = recovered.unwrap();
+                    assert_eq!(recovered.journal.end().place.offset, kept, "log {log}, {len}");
+                    assert_eq!(recovered.cut.map_or(0, |cut| cut.bytes), len - kept, "log {log}, {len}");
+                }
+            }
+        }
+        assert!(lengths > 10_000, "{lengths}");
+    }
+
     /// Any byte of either slot may be wrong, as long as the other is right.
     #[test]
     fn every_byte_of_a_slot_may_be_wrong() {

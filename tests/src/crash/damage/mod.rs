@@ -34,7 +34,7 @@ pub struct Extent {
     pub indexes: u64,
     /// Copies made while a store is written.
     pub copies: u64,
-    /// Small logs only: their first entries.
+    /// The smallest logs there are, one run and one segment each.
     pub small: bool,
 }
 

@@ -17,9 +17,6 @@ use crate::crash::syscalls::copy_tree;
 use crate::crash::world::{World, folder};
 use crate::crash::{Say, Try};
 
-/// Entries of a log that is small.
-const SMALL_ENTRIES: usize = 6;
-
 pub(super) fn options(segment_bytes: u64) -> OpenOptions {
     OpenOptions { segment_bytes, cache_bytes: 1 << 20, ..OpenOptions::default() }
 }
@@ -146,7 +143,8 @@ impl Sample {
         let world = World::new(delm, if small { 1 } else { 1 + draw.place(3) }, 0)?;
         let runs = if small { 1 } else { 1 + draw.below(2) };
         for _ in 0..runs {
-            world.start(&[], &World::run_words(1 + draw.below(3)))?.ended()?.exit(0)?;
+            let words = if small { World::quoting_words() } else { World::run_words(1 + draw.below(3)) };
+            world.start(&[], &words)?.ended()?.exit(0)?;
         }
         let export = world.call("export")?.exit(0)?.out.into_bytes();
         let (source, _) = Store::open(&world.store, &options(64 << 20)).say("open")?;
@@ -155,9 +153,8 @@ impl Sample {
             Self { folder: folder()?, truth: Truth::default(), segment_bytes, export, erased: false };
         let (store, _) = Store::open(&sample.store(), &options(segment_bytes)).say("make a store")?;
         let infos = source.runs(None, 9).say("runs")?;
-        let longest = if small { SMALL_ENTRIES } else { usize::MAX };
         for info in &infos {
-            sample.truth.runs.push(lay(&source, &store, info, longest, draw)?);
+            sample.truth.runs.push(lay(&source, &store, info, draw)?);
         }
         if !small {
             sample.erase(&store, draw)?;
@@ -219,9 +216,8 @@ impl Sample {
 }
 
 /// Lays a run of one store down in another, in batches that are drawn.
-fn lay(source: &Store, into: &Store, info: &RunInfo, longest: usize, draw: &mut Draw) -> Try<Run> {
-    let mut entries = source.entries(&info.run, 0, usize::MAX).say("entries")?;
-    entries.truncate(longest);
+fn lay(source: &Store, into: &Store, info: &RunInfo, draw: &mut Draw) -> Try<Run> {
+    let entries = source.entries(&info.run, 0, usize::MAX).say("entries")?;
     let listed = source.blobs(&info.run, None, usize::MAX).say("blobs")?;
     let term = into.acquire(&info.run).say("acquire")?;
     let mut run = Run { run: info.run, entries: Vec::new(), blobs: Vec::new() };

@@ -1,0 +1,36 @@
+//! Damage of stores and exports, at each commit: every bit of one small log and its export, drawn edits, lost index files,
+//! live copies, and logs cut at their entries' boundaries. `crash damage` tries every bit of many logs.
+//!
+//! Refuses the index where the journal alone answers: every byte of the last record of 20 logs is `delm-log`'s own test.
+
+use std::time::Duration;
+
+use delm_tests::crash::damage::{Extent, damage};
+use delm_tests::crash::{Plan, Report};
+
+use crate::kit::binary;
+
+const NOTHING: Extent = Extent { logs_flipped: 0, logs_cut: 0, edits: 0, indexes: 0, copies: 0, small: true };
+
+fn tried(extent: Extent) -> Report {
+    let delm = binary().to_path_buf();
+    let plan =
+        Plan { delm, seed: 7, budget: Duration::from_secs(120), points_max: u64::MAX, from: 0, jobs: 2 };
+    let report = damage(&plan, &extent);
+    assert!(report.failures.is_empty(), "{report}: {:#?}", report.failures);
+    report
+}
+
+#[test]
+fn every_flipped_bit_of_a_log_and_its_export_is_named_or_healed() {
+    let report = tried(Extent { logs_flipped: 1, ..NOTHING });
+    assert!(report.count("flips") >= 50_000 && report.count("export-flips") >= 100_000, "{report}");
+}
+
+#[test]
+fn what_is_edited_lost_or_copied_is_named_or_healed() {
+    let report = tried(Extent { edits: 200, indexes: 1, copies: 8, small: false, ..NOTHING });
+    assert!(report.count("edits") == 200 && report.count("edits-healed") >= 10, "{report}");
+    assert!(report.count("index-healed") >= 18, "{report}");
+    assert_eq!(report.count("copies-named") + report.count("copies-whole"), 8, "{report}");
+}
