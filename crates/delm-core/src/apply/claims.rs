@@ -190,7 +190,8 @@ impl Run {
         if self.agents.principals() == 0 {
             return false;
         }
-        if self.jobs.first_work().is_some() {
+        let blind = |job: &Job| cfg!(sabotage = "drain_twice") && matches!(job, Job::Expand(_));
+        if self.jobs.first_work().is_some_and(|job| !blind(&job)) {
             return true;
         }
         let only = self.agents.only_principal().filter(|_| !self.self_review());

@@ -106,7 +106,7 @@ fn fail_attempt(run: &mut Run, job: Job, attempt: u32, reason: Digest, last: boo
         if last { "abandoned" } else { "reopened" }
     );
     run.jobs.change(job, |state| {
-        state.failures = failures;
+        state.failures = failures - u32::from(cfg!(sabotage = "attempts_uncounted") && place.agent.is_none());
         state.feedback = Some(reason);
     });
     Ok(())

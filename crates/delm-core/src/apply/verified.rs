@@ -33,7 +33,8 @@ pub(super) fn draft_submitted(run: &mut Run, draft: &DraftSubmitted, place: Plac
         draft.length
     );
     for label in &draft.cites {
-        let visible = run.fact(*label).is_some_and(|fact| fact.note < draft.length);
+        let visible =
+            run.fact(*label).is_some_and(|fact| fact.note < draft.length || cfg!(sabotage = "cite_ahead"));
         ensure!(visible, "I-20", "{label} was not in the context that was read");
     }
     end_claim(run, draft.fence, Some((draft.draft, Arc::from(&draft.cites[..]), draft.length)));
@@ -129,7 +130,8 @@ pub(super) fn verdict_given(run: &mut Run, given: &VerdictGiven, place: Place) -
     let proposal =
         proposal.ok_or_else(|| broken("I-11", format!("a verdict on no proposal: {}", given.proposal)))?;
     ensure!(proposal.state == ProposalState::Open, "I-11", "a second verdict on {}", given.proposal);
-    ensure!(given.gist == proposal.gist, "I-11", "a verdict on another gist than was proposed");
+    let same = given.gist == proposal.gist || cfg!(sabotage = "verdict_any_hash");
+    ensure!(same, "I-11", "a verdict on another gist than was proposed");
     check_judge(run, given, &proposal, place)?;
     let review = Job::Review(given.proposal);
     let held = run.jobs.get(&review).is_some_and(|state| matches!(state.status, Status::Claimed(_)));
@@ -282,7 +284,9 @@ pub(crate) fn taint_of(run: &Run, label: FactId) -> Vec<FactId> {
     let mut tainted = Vec::new();
     // A fact cites only facts admitted before it, so one pass in order of admission closes the set.
     for fact in run.facts.iter().skip(label.index()) {
-        let cites = |cited: &FactId| *cited == label || tainted.binary_search(cited).is_ok();
+        let cites = |cited: &FactId| {
+            *cited == label || !cfg!(sabotage = "taint_shallow") && tainted.binary_search(cited).is_ok()
+        };
         if fact.label != label && fact.proposal.cites.iter().any(cites) {
             tainted.push(fact.label);
         }

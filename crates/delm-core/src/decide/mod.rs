@@ -191,8 +191,14 @@ pub fn decide(
         return Err(Refusal::DeadlineDue { deadline_ms, at_ms: at });
     }
     let mut builder = Builder::new(policy, run, blobs, envelope.agent, at);
+    let split = cfg!(sabotage = "split_entry");
+    if split {
+        builder.settle()?;
+    }
     command(&mut builder, &envelope.command)?;
-    builder.settle()?;
+    if !split {
+        builder.settle()?;
+    }
     if envelope.next {
         builder.claim_next();
     }

@@ -356,7 +356,8 @@ impl Run {
     /// Whether a verdict may come from the author's own principal.
     #[must_use]
     pub fn self_review(&self) -> bool {
-        self.started.as_ref().is_some_and(|started| started.self_review)
+        cfg!(sabotage = "self_verification")
+            || self.started.as_ref().is_some_and(|started| started.self_review)
     }
     /// Tasks and readings neither done nor abandoned.
     #[must_use]
@@ -378,6 +379,7 @@ impl Run {
         let lease = self.jobs.deadlines.first().map(|(deadline, _)| *deadline);
         let run = (self.phase == Phase::Running && self.limits.deadline_ms > 0)
             .then(|| self.running_since.saturating_add(self.limits.deadline_ms.saturating_sub(self.ran_ms)));
-        lease.into_iter().chain(run).min()
+        let late = Millis::from(cfg!(sabotage = "deadline_off_by_one"));
+        lease.into_iter().chain(run).min().map(|due| due.saturating_add(late))
     }
 }
