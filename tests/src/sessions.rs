@@ -95,6 +95,31 @@ fn a_run_and_every_document_of_it() {
 }
 
 #[test]
+fn a_check_judges_runs_files_and_streams() {
+    let world = World::with_notes();
+    let mut session = Session::new("check", &world);
+    scripted(&mut session, &world);
+    session.step(world.delm("check lamp")).exit(0);
+    session.step(world.delm("check --json")).exit(0);
+    session.step(world.delm("check --list")).exit(0);
+    let export = world.delm("export lamp").done().exit(0).stdout;
+    let read = world.delm("check - --json").stdin(&export).done().exit(0).json();
+    assert_eq!(read, world.delm("check lamp --json").done().exit(0).json());
+    let broken = include_str!("../../crates/delm-oracle/tests/runs/broken/i12.jsonl");
+    world.write("broken.jsonl", broken);
+    session.step(world.delm("check broken.jsonl")).exit(6).shows("I-12");
+    session.step(world.delm("check broken.jsonl --json")).exit(6);
+    let cut = &export[..export.len() / 2];
+    world.delm("check -").stdin(cut).done().exit(4);
+    world.write("altered.jsonl", broken.replacen("\"attempt\":1", "\"attempt\":2", 1));
+    session.step(world.delm("check altered.jsonl")).exit(4);
+    session.step(world.delm("check altered.jsonl --json")).exit(4);
+    session.step(world.delm("check nowhere.jsonl")).exit(8);
+    session.end();
+    world.sound();
+}
+
+#[test]
 fn an_export_is_whole_and_the_same_each_time() {
     let world = World::with_notes();
     let mut session = Session::new("export", &world);

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::export::{BlobLine, End, EntryLine, Header};
 use crate::view::{
-    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, ErrorView, FactView, FactsTag, JobView, List,
-    LogItem, LogTag, LsItem, LsTag, QueueTag, Removed, Replayed, RunView, ShowView, Shown, Unfolded,
-    Verified,
+    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, Checked, ErrorView, FactView, FactsTag,
+    JobView, LawView, LawsTag, List, LogItem, LogTag, LsItem, LsTag, QueueTag, Removed, Replayed, RunView,
+    ShowView, Shown, Unfolded, Verified,
 };
 
 macro_rules! schemas {
@@ -43,6 +43,8 @@ schemas! {
     "unfold": Unfolded, "`delm unfold --json`";
     "verify": Verified, "`delm verify --json`";
     "replay": Replayed, "`delm replay --json`";
+    "check": Checked, "`delm check --json`";
+    "laws": List<LawsTag, LawView>, "`delm check --list --json`";
     "cat": Shown, "`delm cat --json`";
     "rm": Removed, "`delm rm --json`";
     "backup": BackedUp, "`delm backup --json`";

@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Integrity = 4,
     /// A replay diverged, or two runs differ.
     Differs = 5,
+    /// An invariant is broken in a log that is intact.
+    Broken = 6,
     /// The store is held, or a lease or term was lost: retry.
     Conflict = 7,
     /// Not found, or ambiguous.
@@ -54,6 +56,7 @@ impl Exit {
             Self::NoAnswer,
             Self::Integrity,
             Self::Differs,
+            Self::Broken,
             Self::Conflict,
             Self::NotFound,
             Self::Provider,

@@ -24,7 +24,7 @@ pub(crate) use binary::binary;
 pub(crate) use child::{Child, poll};
 
 /// Exit codes that the contract has, that of `check` aside.
-const EXITS: &[i32] = &[0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 130, 143];
+const EXITS: &[i32] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130, 143];
 
 /// A folder to work in, with a home, settings and a store of its own.
 pub(crate) struct World {

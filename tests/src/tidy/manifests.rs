@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("delm-engine", &["delm-core", "delm-llm", "delm-log"]),
     // The log's trait and memory alone: no feature of it is on.
     ("delm-sim", &["delm-core", "delm-log", "delm-oracle", "delm-wire"]),
-    ("delm", &["delm-core", "delm-engine", "delm-llm", "delm-log", "delm-wire"]),
+    ("delm", &["delm-core", "delm-engine", "delm-llm", "delm-log", "delm-oracle", "delm-wire"]),
 ];
 
 /// Libraries the pure core may use: none of them has a clock, a file, a thread or a source of chance in it.

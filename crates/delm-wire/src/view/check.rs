@@ -1,4 +1,4 @@
-//! What verification and replay found: `delm verify`, `delm replay`.
+//! What verification, replay and audit found: `delm verify`, `delm replay`, `delm check`.
 //!
 //! Refuses to print a failure as a document: what is broken is an error, with its exit code.
 
@@ -13,6 +13,10 @@ tag!(/// The schema of `delm verify`.
     VerifyTag = "delm.verify/1");
 tag!(/// The schema of `delm replay`.
     ReplayTag = "delm.replay/1");
+tag!(/// The schema of `delm check`.
+    CheckTag = "delm.check/1");
+tag!(/// The schema of `delm check --list`.
+    LawsTag = "delm.laws/1");
 
 /// A run whose bytes are what they say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -88,4 +92,57 @@ pub struct Diverged {
     pub expected: String,
     /// What came out.
     pub found: String,
+}
+
+/// An intact run, judged by its log alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Checked {
+    /// What this document is.
+    pub schema: CheckTag,
+    /// The run.
+    pub run: Hash,
+    /// The id of its newest entry.
+    pub head: Hash,
+    /// Entries judged.
+    pub entries: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Blobs whose bytes were compared with their hash.
+    pub blobs: u64,
+    /// Blobs whose bytes are gone, as an event says.
+    pub redacted: u64,
+    /// The invariants that are broken, in the order in which they were first; empty if none is.
+    pub findings: Vec<BrokenLaw>,
+}
+
+/// An invariant that is broken, where it is first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BrokenLaw {
+    /// Its number, such as `I-12`.
+    pub invariant: String,
+    /// Its name.
+    pub name: String,
+    /// What it demands.
+    pub sentence: String,
+    /// Seq of the entry that breaks it.
+    pub seq: u64,
+    /// What belongs there.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
+    /// How often it is broken later on.
+    pub more: u64,
+}
+
+/// An invariant, and who can judge it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LawView {
+    /// Its number, such as `I-12`.
+    pub invariant: String,
+    /// Its name.
+    pub name: String,
+    /// `log`, `log in part` or `elsewhere`: whether a log shows that it is kept.
+    pub judge: String,
+    /// What it demands.
+    pub sentence: String,
 }

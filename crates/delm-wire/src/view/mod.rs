@@ -22,7 +22,10 @@ use delm_core::ids::Digest;
 
 pub use self::agent::{AgentState, AgentView, WorkFold};
 pub use self::call::{CallFold, CallState, CallView, Spent};
-pub use self::check::{Diverged, ReplayTag, Replayed, StoreChecked, Verified, VerifyTag};
+pub use self::check::{
+    BrokenLaw, CheckTag, Checked, Diverged, LawView, LawsTag, ReplayTag, Replayed, StoreChecked, Verified,
+    VerifyTag,
+};
 pub use self::error::{ErrorBody, ErrorView};
 pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
 pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};

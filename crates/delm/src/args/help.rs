@@ -14,7 +14,7 @@ use super::Cli;
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Ask", &["demo", "run", "resume", "cancel"]),
     ("Look", &["ls", "show", "log", "queue", "agents", "facts", "calls", "cat", "unfold"]),
-    ("Check", &["verify", "replay", "export"]),
+    ("Check", &["verify", "replay", "check", "export"]),
     ("Upkeep", &["doctor", "config", "rm", "backup", "schema", "completions"]),
 ];
 
@@ -51,6 +51,10 @@ pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
     ("export", &["delm export > run.jsonl", "delm export light > light.jsonl"]),
     ("verify", &["delm verify", "delm verify replays/light.jsonl"]),
     ("replay", &["delm replay", "delm replay replays/light.jsonl --json"]),
+    (
+        "check",
+        &["delm check", "delm check replays/light.jsonl", "delm export | delm check -", "delm check --list"],
+    ),
     ("rm", &["delm rm 7f3a"]),
     ("backup", &["delm backup /mnt/copy/delm"]),
     ("doctor", &["delm doctor", "delm doctor --json"]),

@@ -106,6 +106,8 @@ pub(crate) enum Verb {
     Verify(read::Verify),
     /// Work every state, decision and prompt out again from the log; calls no model
     Replay(read::Replay),
+    /// Judge a run by its log alone: every invariant, by an auditor that shares no code with the engine
+    Check(read::Check),
     /// Remove a run from the store
     Rm(upkeep::Rm),
     /// Copy the store
@@ -173,6 +175,7 @@ impl Cli {
             | Verb::Export(_)
             | Verb::Verify(_)
             | Verb::Replay(_)
+            | Verb::Check(_)
             | Verb::Rm(_)
             | Verb::Backup(_)
             | Verb::Doctor

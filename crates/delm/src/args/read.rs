@@ -1,9 +1,10 @@
 //! Arguments of the verbs that read: `ls`, `show`, `log`, `queue`, `agents`, `facts`, `calls`, `cat`, `unfold`,
-//! `export`, `verify`, `replay`.
+//! `export`, `verify`, `replay`, `check`.
 //!
 //! Refuses what later versions will bring, by name, so that nobody takes silence for a result.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -11,7 +12,7 @@ use delm_core::event::KINDS;
 use delm_core::ids::{AgentId, Label, Subject};
 
 use super::value::{Since, since};
-use crate::refs::{RunRef, Thing};
+use crate::refs::{RefError, RunRef, Thing};
 
 /// How much of a list to show.
 #[derive(Clone, Debug, Default, Args)]
@@ -222,6 +223,36 @@ pub(crate) struct Verify {
 
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = ".")]
     pub(crate) sources: Option<PathBuf>,
+}
+
+/// What `delm check` reads.
+#[derive(Clone, Debug)]
+pub(crate) enum Checkable {
+    /// Standard input.
+    Stdin,
+    /// A run of the store, or an export in a file.
+    Run(RunRef),
+}
+
+impl FromStr for Checkable {
+    type Err = RefError;
+
+    fn from_str(text: &str) -> Result<Self, RefError> {
+        if text == "-" { Ok(Self::Stdin) } else { text.parse().map(Self::Run) }
+    }
+}
+
+/// `delm check`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Check {
+    /// The run: a prefix of its id, its name, `last`, a path to an export, or `-` for an export on standard input,
+    /// also one that delm did not make; the one begun last if not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<Checkable>,
+
+    /// Say what each invariant demands, and who can judge it
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) list: bool,
 }
 
 /// `delm replay`.

@@ -2,6 +2,7 @@
 //!
 //! Refuses to hold it: entries and blobs go out as they are read; a live run is written up to its head at the call.
 
+use delm_core::ids::Digest;
 use delm_log::Found;
 use delm_wire::export::{Stored, WriteError, write};
 
@@ -14,6 +15,19 @@ use crate::output::Output;
 
 pub(super) fn export(args: &Export, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
     let run = found(&args.of, reading)?;
+    lines(run, reading, |line| Ok(output.bytes(line.as_bytes())?))?;
+    Ok(Exit::Success)
+}
+
+/// Gives each line of the export of `run`, as it is read.
+///
+/// # Errors
+/// Exit 4 if the run in the log is damaged; what `take` says.
+pub(super) fn lines(
+    run: Digest,
+    reading: &Reading,
+    take: impl FnMut(&str) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let info = info(reading, run)?;
     let first = reading.log.entry(&run, info.first).map_err(log_error)?;
     let first =
@@ -26,11 +40,10 @@ pub(super) fn export(args: &Export, reading: &Reading, output: &mut Output) -> R
             Found::Unknown => None,
         })
     };
-    write(&first, entries, blob, |line| Ok(output.bytes(line.as_bytes())?)).map_err(|error| match error {
+    write(&first, entries, blob, take).map(drop).map_err(|error| match error {
         WriteError::Outside(error) => error,
         WriteError::Run(error) => CliError::new("corrupt", Exit::Integrity, error.to_string())
             .hint("`delm verify` names every place that is damaged")
             .run(run.to_string()),
-    })?;
-    Ok(Exit::Success)
+    })
 }

@@ -6,6 +6,7 @@
 mod agents;
 mod calls;
 mod cat;
+pub(crate) mod check;
 mod export;
 mod facts;
 mod fold;
@@ -24,7 +25,7 @@ use delm_core::ids::{BadName, Digest};
 
 use crate::access::Reading;
 use crate::args::Verb;
-use crate::args::read::{OneRun, Page};
+use crate::args::read::{Checkable, OneRun, Page};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::refs::RunRef;
@@ -41,6 +42,10 @@ pub(crate) fn run_of(verb: &Verb) -> Option<RunRef> {
         Verb::Export(export) => export.of.run.clone(),
         Verb::Verify(verify) => verify.of.run.clone(),
         Verb::Replay(replay) => replay.of.run.clone(),
+        Verb::Check(check) => match &check.run {
+            Some(Checkable::Run(run)) => Some(run.clone()),
+            Some(Checkable::Stdin) | None => None,
+        },
         Verb::Demo(_)
         | Verb::Run(_)
         | Verb::Resume(_)
@@ -80,6 +85,7 @@ pub(crate) fn run(
         Verb::Export(args) => export::export(args, reading, output),
         Verb::Verify(args) => verify::verify(args, reading, output),
         Verb::Replay(args) => replay::replay(args, reading, output),
+        Verb::Check(_) => check::of_run(&run_of(verb).unwrap_or_default(), reading, output),
         Verb::Rm(args) => upkeep::rm(args, reading, output),
         Verb::Backup(args) => upkeep::backup(args, reading, output),
         Verb::Demo(_)

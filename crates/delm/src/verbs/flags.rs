@@ -39,6 +39,7 @@ pub(crate) fn layer(cli: &Cli) -> Layer {
         | Verb::Export(_)
         | Verb::Verify(_)
         | Verb::Replay(_)
+        | Verb::Check(_)
         | Verb::Rm(_)
         | Verb::Backup(_)
         | Verb::Doctor

@@ -2,6 +2,7 @@
 //!
 //! Refuses to do anything itself, and to end the process.
 
+mod check;
 pub(crate) mod config;
 pub(crate) mod flags;
 mod upkeep;
@@ -52,6 +53,9 @@ pub(crate) fn run(cli: Cli, context: Context<'_>) -> Result<Exit, CliError> {
         Verb::Run(run) => return live::run(run, live(output)),
         Verb::Resume(resume) => return live::resume(&resume, arguments, live(output)),
         Verb::Cancel(cancel) => return live::cancel(&cancel, arguments, live(output)),
+        Verb::Check(check) if check::is_of_no_store(&check) => {
+            return check::check(&check, environment, output);
+        }
         verb @ (Verb::Ls(_)
         | Verb::Show(_)
         | Verb::Log(_)
@@ -64,6 +68,7 @@ pub(crate) fn run(cli: Cli, context: Context<'_>) -> Result<Exit, CliError> {
         | Verb::Export(_)
         | Verb::Verify(_)
         | Verb::Replay(_)
+        | Verb::Check(_)
         | Verb::Rm(_)
         | Verb::Backup(_)) => {
             return read(&verb, (&settings.store(), environment.directory()), wait, arguments, output);
