@@ -261,7 +261,10 @@ impl Run {
         }
         let no = |why: &str| Some(why.to_owned());
         match job {
-            Job::Plan if self.planned => no("the plan is made"),
+            // A run that drains before its plan is planned by what follows the drain.
+            Job::Plan if self.planned || self.round > 0 => no("the plan is made"),
+            // Before the plan only readings are open.
+            Job::Plan if !self.open.is_empty() => no("there are units that are still to be read"),
             Job::Review(seq) if !self.reviews.contains_key(&seq) => {
                 no("no proposal of that entry waits for a verdict")
             }

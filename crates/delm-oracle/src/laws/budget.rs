@@ -4,7 +4,7 @@
 
 use super::Court;
 use crate::bytes::{
-    CallFailed, CallFault, CallFinished, CallId, CallStarted, Claimed, LimitReached, PauseCause,
+    AgentKind, CallFailed, CallFault, CallFinished, CallId, CallStarted, Claimed, LimitReached, PauseCause,
 };
 use crate::invariant::Invariant as I;
 use crate::run::{Call, Ledger};
@@ -63,9 +63,12 @@ impl Court {
         self.run.calls.insert(started.call, call);
     }
 
-    /// I-31: nothing is claimed once the budget is reached.
-    pub(super) fn claim_is_affordable(&mut self, _claim: &Claimed) {
-        self.budget_bears(false);
+    /// I-31: nothing that takes of the budget is claimed once it is reached. Programs and the built-in reader take nothing.
+    pub(super) fn claim_is_affordable(&mut self, claim: &Claimed) {
+        let calls = |kind| kind == AgentKind::Model;
+        if self.run.agents.get(&claim.agent).is_none_or(|agent| calls(agent.kind)) {
+            self.budget_bears(false);
+        }
     }
 
     /// I-31: whether what is spent and reserved is below the budgets, or `at_most` up to them.
