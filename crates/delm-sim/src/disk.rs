@@ -89,17 +89,29 @@ impl Disk {
     /// # Errors
     /// The first error of [`Log::commit`]; the batch is then not on the disk.
     pub fn sync(&mut self, batch: Vec<Append>) -> Result<usize, AppendError> {
+        let count = self.show(batch)?;
+        self.settle();
+        Ok(count)
+    }
+
+    /// Lets readers see a batch. On its own, before it is synced, that is a mistake.
+    ///
+    /// # Errors
+    /// As [`Disk::sync`].
+    pub fn show(&mut self, batch: Vec<Append>) -> Result<usize, AppendError> {
         let count = batch.len();
         match self.log.commit(batch).into_iter().find_map(Result::err) {
             Some(error) => {
                 self.journal.truncate(self.synced);
                 Err(error)
             }
-            None => {
-                self.synced = self.journal.len();
-                Ok(count)
-            }
+            None => Ok(count),
         }
+    }
+
+    /// What was written is synced.
+    pub fn settle(&mut self) {
+        self.synced = self.journal.len();
     }
 
     /// The power goes: what is not synced meets its fate.

@@ -10,6 +10,7 @@ pub mod judge;
 pub mod kit;
 pub mod laws;
 pub mod marks;
+pub mod reference;
 pub mod replay;
 pub mod rng;
 pub mod script;

@@ -69,6 +69,7 @@ fn step(world: &mut World, line: &Line, steady: bool) -> Result<(), Broken> {
             let _refused = world.resume(changes.clone(), *at)?;
         }
     }
+    world.bounded()?;
     if steady {
         world.hand_over()?;
         world.synced()?;

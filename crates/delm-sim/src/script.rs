@@ -575,7 +575,7 @@ crash scrambled=5
     #[test]
     fn a_script_is_written_and_read_the_same() {
         let script: Script = TEXT.parse().unwrap();
-        assert_eq!(script.lines.len(), 18);
+        assert_eq!(script.lines.len(), 17);
         let again: Script = script.to_string().parse().unwrap();
         assert_eq!(again, script);
         assert_eq!(script.lines[6].to_string(), "@1004 a2 fail own provider \"it é failed\"");

@@ -56,10 +56,25 @@ pub fn seed(number: u64) -> Report {
 /// Runs one seed under a policy, with invariants beside ours.
 #[must_use]
 pub fn seed_with(policy: &'static dyn Policy, number: u64, own: &[&dyn Law]) -> Report {
-    let mut sim = match Sim::new(policy, number) {
-        Ok(sim) => sim,
-        Err(broken) => return unbegun(number, broken),
-    };
+    match Sim::new(policy, number) {
+        Ok(sim) => finish(sim, number, own),
+        Err(broken) => unbegun(number, broken),
+    }
+}
+
+/// Runs one seed with answers that go out before the sync, to see whether that is found.
+#[must_use]
+pub fn seed_hasty(number: u64) -> Report {
+    match Sim::new(&Fifo, number) {
+        Ok(mut sim) => {
+            sim.world.hasty = true;
+            finish(sim, number, &[])
+        }
+        Err(broken) => unbegun(number, broken),
+    }
+}
+
+fn finish(mut sim: Sim, number: u64, own: &[&dyn Law]) -> Report {
     let outcome_of_run = catch_unwind(AssertUnwindSafe(|| sim.run()));
     let run = outcome_of_run.unwrap_or_else(|panic| Err(panicked(&*panic)));
     let judged = run.and_then(|()| {

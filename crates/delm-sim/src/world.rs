@@ -170,10 +170,15 @@ impl World {
         let batch = appends(run, process.term, staged);
         race(&batch, &mut self.marks);
         self.disk.write(&batch);
-        process.writing = Some(batch);
         self.script.push(Line::Write);
-        let answered = if hasty { process.dispatcher.durable(count) } else { Vec::new() };
-        Ok((true, self.let_out(answered)?))
+        if hasty {
+            process.writing = Some(Vec::new());
+            self.disk.show(batch).map_err(log_refused)?;
+            let answered = process.dispatcher.durable(count);
+            return Ok((true, self.let_out(answered)?));
+        }
+        process.writing = Some(batch);
+        Ok((true, Vec::new()))
     }
 
     /// What was written is synced: answers go out.
@@ -184,10 +189,24 @@ impl World {
         let Some(process) = self.process.as_mut() else { return Ok(Vec::new()) };
         let Some(batch) = process.writing.take() else { return Ok(Vec::new()) };
         self.script.push(Line::Sync);
+        if self.hasty {
+            self.disk.settle();
+            return Ok(Vec::new());
+        }
         let count = self.disk.sync(batch).map_err(log_refused)?;
-        let Some(process) = self.process.as_mut() else { return Ok(Vec::new()) };
-        let answered = if self.hasty { Vec::new() } else { process.dispatcher.durable(count) };
+        let answered = process.dispatcher.durable(count);
         self.let_out(answered)
+    }
+
+    /// What waits is bounded.
+    ///
+    /// # Errors
+    /// [`Broken`] I-46.
+    pub fn bounded(&self) -> Result<(), Broken> {
+        let Some(process) = &self.process else { return Ok(()) };
+        let joined = self.published().agents().len();
+        let waiting = process.dispatcher.waiting();
+        holds(waiting <= joined, "I-46", || format!("{waiting} claims wait, of {joined} agents"))
     }
 
     /// Whether the disk is writing.

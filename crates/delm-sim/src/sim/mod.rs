@@ -177,11 +177,7 @@ impl Sim {
     }
 
     fn bounded(&self) -> Result<(), Broken> {
-        if let Some(process) = &self.world.process {
-            let joined = self.world.published().agents().len();
-            let waiting = process.dispatcher.waiting();
-            holds(waiting <= joined, "I-46", || format!("{waiting} claims wait, of {joined} agents"))?;
-        }
+        self.world.bounded()?;
         let Some(healed) = self.healed else { return Ok(()) };
         holds(self.now <= healed.until, "I-44", || self.stuck("its time is over"))?;
         let steps = self.steps - healed.steps;
