@@ -77,9 +77,16 @@ fn beside(world: &World, store: &[&str]) {
     ask("export").exit(0).shows("delm.export/1");
     let error = ask("run --docs notes Who?").exit(7);
     assert!(error.stderr.contains(&pid), "it does not name the owner {pid}: {error}");
-    let error = ask("demo --json").exit(7).error();
-    assert!(text(&error["error"]["message"]).contains(&pid), "{error}");
-    assert_eq!(ask("resume --json").code, 7, "a run that goes on cannot be resumed");
+    let id = text(&shown["run"]);
+    // Three ways to the same conflict: the lock, the owner asked in vain, the owner asked for what only one can do.
+    for words in ["demo --json", "resume --json", "rm last --json"] {
+        let error = ask(words).exit(7).error();
+        assert_eq!(error["error"]["code"], "held", "{words}");
+        let message = text(&error["error"]["message"]);
+        for named in [pid.as_str(), " since 20", &id[..16]] {
+            assert!(message.contains(named), "{words} does not name {named}: {message}");
+        }
+    }
     ask("show nobody --json").exit(8);
     let mut following = world.delm("log -f --jsonl").args(store).start();
     following.wait_lines(3);
@@ -108,6 +115,78 @@ fn a_store_that_lies_deep_is_held_and_read_all_the_same() {
     beside(&world, &["--store", &deep]);
     world.delm("verify --store").arg(&deep).done().exit(0);
     world.delm("replay --store").arg(&deep).done().exit(0);
+    world.sound();
+}
+
+/// A run whose deadline is reached while its first calls go on for some seconds: it is about to pause.
+fn about_to_pause(world: &World) -> Child {
+    let slow = json!({"purpose": "read", "attempt": 1, "delay_ms": 6_000, "reply": {
+        "bullets": [{"text": "{{evidence}}", "head": "{{head}}", "tail": "{{tail}}"}], "gist": "{{evidence}}"}});
+    let model = world.script("pauses", &script::script(0, vec![slow]));
+    let run = "run --jsonl --agents 3 --docs notes --deadline 300ms --model";
+    let mut child = world.delm(run).arg(model).arg("Who?").start();
+    child.wait_written("that the deadline is reached", |written| written.contains("limit_reached"));
+    child
+}
+
+#[test]
+fn the_owner_goes_on_with_its_own_run_when_it_is_given_a_new_total() {
+    let world = World::with_notes();
+    let child = about_to_pause(&world);
+    let error = world.delm("resume --json").done().exit(7).error();
+    assert!(text(&error["error"]["message"]).contains("about to pause (deadline)"), "{error}");
+    let resumed = world.delm("resume --json --deadline 10m").done().exit(0).json();
+    assert_eq!(resumed["outcome"], "answered", "{resumed}");
+    let owner = child.done().exit(0);
+    assert_eq!(owner.lines().last().unwrap()["run"], resumed["run"]);
+    assert_eq!(
+        owner.lines().last().unwrap()["outcome"],
+        "answered",
+        "one process drove it to its end: {owner}"
+    );
+    let log = world.delm("log --json --kind run_paused,run_resumed").done().exit(0).json();
+    let kinds: Vec<_> = log["items"].as_array().unwrap().iter().map(|item| &item["event"]["kind"]).collect();
+    assert_eq!(kinds, ["run_paused", "run_resumed"], "{log}");
+    let over = world.delm("resume --json --deadline 10m").done().exit(2).hints().error();
+    assert!(text(&over["error"]["message"]).contains("is over: it was answered"), "{over}");
+    assert_eq!(over["error"]["run"], resumed["run"]);
+    world.sound();
+}
+
+#[test]
+fn whoever_waits_resumes_when_the_owner_has_gone() {
+    let world = World::with_notes();
+    let model = world.script("model", &script::good(3));
+    let run = "run --json --docs notes --name first --budget-tokens 6000 --agents 1 --model";
+    world.delm(run).arg(&model).arg("Who?").done().exit(10);
+    let child = slow(&world, &[]);
+    let resume = "resume first --json --budget-tokens 900000";
+    assert_eq!(world.delm(resume).done().exit(7).error()["error"]["code"], "held");
+    world.delm(resume).arg("--wait=50ms").done().exit(7).error();
+    let waiting = world.delm(resume).arg("--wait").start();
+    child.signal("INT");
+    child.done().exit(130);
+    let resumed = waiting.done().exit(0);
+    assert_eq!(resumed.stderr, "", "who waits is not told off first");
+    assert_eq!((&resumed.json()["name"], &resumed.json()["outcome"]), (&json!("first"), &json!("answered")));
+    world.sound();
+}
+
+#[test]
+fn a_deep_store_is_reached_though_the_temporary_folder_is_missing() {
+    let world = World::with_notes();
+    let deep = format!("{}/{}/store", "d".repeat(90), "e".repeat(90));
+    let nowhere = world.path("nowhere");
+    let plan = json!({"purpose": "plan", "plan_tasks": 400, "plan_needs": 1});
+    let model = world.script("slow", &script::script(50, vec![plan]));
+    let call = world.delm("run --jsonl --agents 3 --docs notes --model").arg(model).args(&["--store", &deep]);
+    let mut child = call.env("TMPDIR", &nowhere).arg("Who?").start();
+    child.wait_written("a fact of a task", |written| written.matches("gist_admitted").count() > 3);
+    let shown = world.delm("show --json --store").arg(&deep).env("TMPDIR", &nowhere).done().exit(0).json();
+    assert_eq!(shown["outcome"], "live");
+    child.signal("INT");
+    let ended = child.done().exit(130);
+    assert!(!ended.stderr.contains("cannot"), "{ended}");
     world.sound();
 }
 

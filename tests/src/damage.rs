@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::kit::{World, script, text};
 
 /// A store with two runs, closed in order.
@@ -33,19 +35,13 @@ fn flip(path: &Path, offset: usize) {
 
 #[test]
 fn a_flipped_byte_in_the_journal_is_named_with_its_place() {
-    let (world, run) = store();
-    let other = world.runs().remove(1);
+    let (world, _) = store();
     let segment = journal(&world);
     let whole = fs::read(&segment).unwrap();
     for part in 0..24 {
         let offset = whole.len() * part / 24 + part;
         flip(&segment, offset);
-        // The bytes of a run's blobs are that run's; everything else is looked at whichever run is asked for.
-        let ended = [&run, &other].map(|run| world.delm("verify --json").arg(run).done());
-        let Some(done) = ended.into_iter().find(|done| done.code != 0) else {
-            panic!("byte {offset} is not missed")
-        };
-        let done = done.exit(4);
+        let done = world.delm("verify --all --json").done().exit(4);
         let message = text(&done.error()["error"]["message"]);
         assert!(message.contains("byte") || message.contains("offset"), "no place: {message}");
         assert!(message.contains("00000001") || message.contains("segment 1"), "no segment: {message}");
@@ -53,6 +49,36 @@ fn a_flipped_byte_in_the_journal_is_named_with_its_place() {
         assert_eq!(fs::read(&segment).unwrap().len(), whole.len(), "nothing is cut");
         fs::write(&segment, &whole).unwrap();
     }
+    world.sound();
+}
+
+#[test]
+fn one_run_is_verified_without_the_blobs_of_others_and_says_so() {
+    let (world, run) = store();
+    let one = world.delm("verify --json").arg(&run).done().exit(0).json();
+    assert_eq!((&one["run"], &one["runs"]), (&json!(run), &json!(1)));
+    assert!(text(&one["not_looked_at"][0]).contains("1 other run"), "{one}");
+    world.delm("verify").arg(&run).done().exit(0).shows("not seen").shows("delm verify --all");
+    let all = world.delm("verify --all --json").done().exit(0).json();
+    assert_eq!((&all["run"], &all["runs"], &all["not_looked_at"]), (&json!(null), &json!(2), &json!([])));
+    assert!(
+        all["entries"].as_u64() > one["entries"].as_u64() && all["blobs"].as_u64() > one["blobs"].as_u64()
+    );
+    world.delm("verify --all").done().exit(0).shows("2 runs");
+
+    // A document of the demo, which the other run does not have.
+    let segment = journal(&world);
+    let whole = fs::read(&segment).unwrap();
+    let words = b"Harrow Light";
+    let offset = whole.windows(words.len()).position(|bytes| bytes == words).unwrap();
+    flip(&segment, offset);
+    world.delm("verify").arg(&run).done().exit(0).shows("not seen");
+    world.delm("verify --all").done().exit(4).hints();
+    fs::write(&segment, &whole).unwrap();
+
+    let lamp = world.write("lamp.jsonl", world.delm("export").arg(&run).done().exit(0).stdout);
+    assert_eq!(world.delm("verify --json").arg(&lamp).done().exit(0).json()["not_looked_at"], json!([]));
+    world.delm("verify --all").arg(&lamp).done().exit(2);
     world.sound();
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Refuses a message that does not name the thing, and a refusal that leaves a store behind.
 
-use crate::kit::World;
+use serde_json::json;
+
+use crate::kit::{World, text};
 
 const ASK: &str = "Who lit the lamp?";
 
@@ -72,6 +74,30 @@ fn files_that_are_no_text_are_left_out_and_said() {
     assert_eq!(run["sources"]["skipped"], bad.len(), "{run}");
     let skipped = world.delm("log --json --kind source_skipped").done().exit(0).json();
     assert_eq!(skipped["items"].as_array().unwrap().len(), bad.len());
+    world.sound();
+}
+
+#[test]
+fn what_is_too_long_comes_with_the_flags_that_would_read_it() {
+    let world = World::with_notes();
+    let line = "The lamp of the tower burns colza oil in a brass reservoir.\n";
+    world.write("notes/long.md", line.repeat(20));
+    let limits = "--set source_bytes_max=500 --set sources_bytes_max=600";
+    let strict =
+        world.delm("run --docs-strict --docs notes --json").args(&limits.split(' ').collect::<Vec<_>>());
+    let error = strict.args(&["--", "Who?"]).done().exit(2).error();
+    let hint = text(&error["error"]["hint"]);
+    let given = hint.strip_prefix("to read it all: ").unwrap_or_else(|| panic!("{error}")).to_owned();
+    assert!(given.starts_with("--set source_bytes_max=1200 --set sources_bytes_max="), "{given}");
+    let said =
+        world.delm("run --docs notes").args(&limits.split(' ').collect::<Vec<_>>()).args(&["--", "lamp"]);
+    said.done().exit(0).says(&format!("to read it all: {given}"));
+    let all = world.delm("run --docs-strict --docs notes --json").args(&given.split(' ').collect::<Vec<_>>());
+    let run = all.args(&["--", "lamp"]).done().exit(0).json();
+    assert_eq!((&run["sources"]["read"], &run["sources"]["skipped"]), (&json!(3), &json!(0)));
+    let piped = world.delm("run --docs - --json --set source_bytes_max=500 -- Who?").stdin(line.repeat(20));
+    let error = piped.done().exit(2).error();
+    assert!(text(&error["error"]["hint"]).contains("--set source_bytes_max=N"), "{error}");
     world.sound();
 }
 
@@ -187,6 +213,9 @@ fn exports_that_are_not_whole() {
         let call = if verb == "ls" { world.delm(verb) } else { world.delm(verb).arg(&whole) };
         call.done().exit(0);
     }
+    // It is read more than once, so it must be a file.
+    world.delm("show /dev/stdin").stdin(&export).done().exit(2).says("cannot be read twice").hints();
+    world.delm("show ./notes.jsonl/").done().exit(8).hints();
     let lines: Vec<&str> = export.lines().collect();
     let cut_in_half = &export[..export.len() / 2];
     let without = |gone: usize| -> String {

@@ -245,6 +245,110 @@ fn settings_schemas_and_completions() {
     world.sound();
 }
 
+/// Calls that give a document, at least one a verb; what is no verb of theirs gives lines, not a document.
+const DOCUMENTS: &[&str] = &[
+    "demo -q --agents 1",
+    "run --agents 1 --docs notes -- lamp",
+    "run --dry-run --docs notes -- Who?",
+    "ls",
+    "show",
+    "log",
+    "queue",
+    "agents",
+    "facts",
+    "calls",
+    "cat answer",
+    "unfold F1",
+    "verify",
+    "verify --all",
+    "replay",
+    "doctor",
+    "config show",
+    "config limits",
+    "config prompts -o written",
+    "schema",
+    "schema run",
+    "completions bash",
+    "backup copy",
+    "rm last",
+];
+
+#[test]
+fn every_document_is_named_and_in_the_list_of_schemas() {
+    let world = World::with_notes();
+    let names = |items: &serde_json::Value| -> std::collections::BTreeSet<String> {
+        items["items"].as_array().unwrap().iter().map(|item| text(&item["name"])).collect()
+    };
+    let listed = names(&world.delm("schema --json").done().exit(0).json());
+    let mut unseen = listed.clone();
+    // Lines of a stream, a failure, and what delm reads: none is what a verb gives with --json.
+    for other in ["export", "began", "error", "script"] {
+        assert!(unseen.remove(other), "{other}");
+    }
+    let mut verbs = std::collections::BTreeSet::new();
+    for words in DOCUMENTS {
+        // Every document is held against its schema as it is read.
+        let document = world.delm("--json").args(&words.split(' ').collect::<Vec<_>>()).done().exit(0).json();
+        let name = text(&document["schema"]).replace("delm.", "").replace("/1", "");
+        assert!(listed.contains(&name), "{words}: {name} is not in `delm schema`");
+        unseen.remove(&name);
+        verbs.insert(words.split(' ').next().unwrap().to_owned());
+    }
+    assert_eq!(unseen, std::collections::BTreeSet::new(), "schemas that no call above gives");
+    let model = world.script(
+        "down",
+        &script::script(
+            0,
+            vec![json!({"purpose": "plan", "error": {"fault": "provider", "message": "down"}})],
+        ),
+    );
+    let paused = world.delm("run --json --docs notes Who? --model").arg(model).done().exit(9).json();
+    let resumed = world.delm("resume --json").done().exit(9).json();
+    let cancelled = world.delm("cancel last --json").done().exit(0).json();
+    assert_eq!((&paused["run"], &resumed["run"]), (&cancelled["run"], &cancelled["run"]));
+    let export = world.delm("export --json").done().exit(2).hints();
+    assert!(export.stderr.contains("--jsonl"), "many lines are no document: {export}");
+    verbs.extend(["resume", "cancel", "export"].map(str::to_owned));
+    let help = world.delm("--help").done().exit(0).stdout;
+    let in_help =
+        help.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with([' ', '-']));
+    let in_help: std::collections::BTreeSet<String> = in_help
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|word| *word != "delm")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(in_help, verbs, "a verb of the help that no call above gives");
+    world.sound();
+}
+
+#[test]
+fn quiet_is_quiet_and_lines_to_paste_find_the_store_and_the_budget() {
+    let world = World::with_notes();
+    world.write("notes/scan.pdf", "x");
+    world.write("delm.toml", "[price.\"script:model.json\"]\nin = 1\nout = 1\nversion = \"1\"\n");
+    let model = world.script("model", &script::good(3));
+    let run = "--store kept run --agents 1 --docs notes --budget-usd 0.012 --budget-tokens 900000 --model";
+    let quiet = world.delm(run).arg(&model).args(&["-q", "Who?"]).done().exit(10);
+    assert_eq!(quiet.stderr, "");
+    for next in ["--budget-usd DOLLARS --store kept\n", "delm replay ", " --store kept\n"] {
+        assert!(quiet.stdout.contains(next), "{next}: {quiet}");
+    }
+    let line = quiet
+        .stdout
+        .lines()
+        .find(|line| line.contains("delm resume"))
+        .unwrap()
+        .trim()
+        .replace("DOLLARS", "2");
+    let said = world.delm(line.strip_prefix("delm ").unwrap()).done().exit(0);
+    assert!(said.stdout.contains("answer (text"), "the line that was pasted did not find the run: {said}");
+    world.delm("show --store kept").done().exit(0).shows("delm facts").shows(" --store kept");
+    let loud = world.delm("run --agents 1 --docs notes -- lamp").done().exit(0);
+    assert!(loud.stderr.contains("left out: scan.pdf"), "{loud}");
+    assert!(!loud.stdout.contains("--store"), "{loud}");
+    world.sound();
+}
+
 #[test]
 fn wrong_usage_in_both_forms() {
     let world = World::with_notes();

@@ -70,6 +70,25 @@ fn two_ctrl_c_release_and_leave() {
 }
 
 #[test]
+fn a_run_that_is_still_reading_its_documents_is_left_at_once() {
+    let world = World::with_notes();
+    let pipe = world.path("notes/pipe.md");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (signal, exit) in [("INT", 130), ("TERM", 143)] {
+        let child = world.delm("run --json --docs notes/lamp.md notes/pipe.md -- Who?").start();
+        // Opening the other end waits until the documents are being read.
+        let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        child.signal(signal);
+        let done = child.done().exit(exit);
+        assert_eq!(done.error()["error"]["code"], "interrupted", "{done}");
+        assert!(done.stderr.contains("no run was begun"), "{done}");
+        assert!(!world.path(".delm").exists(), "nothing is written");
+        drop(writer);
+    }
+    world.sound();
+}
+
+#[test]
 fn a_supervisor_stops_a_run() {
     let world = World::with_notes();
     let child = begun(&world, 60, 3);

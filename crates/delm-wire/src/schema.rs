@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use crate::export::{BlobLine, End, EntryLine, Header};
 use crate::view::{
-    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, Checked, ErrorView, FactView, FactsTag,
-    JobView, LawView, LawsTag, List, LogItem, LogTag, LsItem, LsTag, QueueTag, Removed, Replayed, RunView,
-    ShowView, Shown, Unfolded, Verified,
+    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, Checked, Completions, ConfigItem, ConfigTag,
+    Doctor, DryRun, ErrorView, FactView, FactsTag, JobView, LawView, LawsTag, LimitItem, LimitsTag, List,
+    LogItem, LogTag, LsItem, LsTag, PromptItem, PromptsTag, QueueTag, Removed, Replayed, RunView, SchemaItem,
+    SchemaTag, ShowView, Shown, Unfolded, Verified,
 };
 
 macro_rules! schemas {
@@ -31,8 +32,9 @@ macro_rules! schemas {
 
 schemas! {
     "export": ExportLine, "a line of `delm export`";
-    "run": RunView, "`delm run --json`, `delm resume --json`";
+    "run": RunView, "`delm run --json`, `demo`, `resume` and `cancel`";
     "began": Began, "the first line of `delm run --jsonl`";
+    "dry-run": DryRun, "`delm run --dry-run --json`";
     "facts": List<FactsTag, FactView>, "`delm facts --json`";
     "queue": List<QueueTag, JobView>, "`delm queue --json`";
     "agents": List<AgentsTag, AgentView>, "`delm agents --json`";
@@ -48,6 +50,12 @@ schemas! {
     "cat": Shown, "`delm cat --json`";
     "rm": Removed, "`delm rm --json`";
     "backup": BackedUp, "`delm backup --json`";
+    "doctor": Doctor, "`delm doctor --json`";
+    "config": List<ConfigTag, ConfigItem>, "`delm config show --json`";
+    "config-limits": List<LimitsTag, LimitItem>, "`delm config limits --json`";
+    "config-prompts": List<PromptsTag, PromptItem>, "`delm config prompts --json`";
+    "schema": List<SchemaTag, SchemaItem>, "`delm schema --json`";
+    "completions": Completions, "`delm completions --json`";
     "error": ErrorView, "what a failure prints on standard error with `--json` or `--jsonl`";
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use delm_core::entry::{ENTRY_FORMAT, RULES};
 use delm_llm::Api;
-use serde::Serialize;
+use delm_wire::view::{Doctor, DoctorFile, DoctorKey, DoctorStore, DoctorTag, DoctorTerminal, DurableWrite};
 
 use crate::config::Settings;
 use crate::config::secret::source;
@@ -26,57 +26,6 @@ const WRITES: usize = 40;
 /// Bytes of each: about an entry with its blobs.
 const WRITE_BYTES: usize = 4_096;
 
-#[derive(Serialize)]
-struct Report<'a> {
-    schema: &'static str,
-    version: &'static str,
-    entry_format: u8,
-    rules: u32,
-    store: StoreReport,
-    durable_write: Option<Durable>,
-    durable_write_error: Option<String>,
-    settings: Vec<FileReport>,
-    keys: Vec<KeyReport>,
-    model: String,
-    terminal: TerminalReport<'a>,
-}
-
-#[derive(Serialize)]
-struct StoreReport {
-    path: PathBuf,
-    exists: bool,
-}
-
-/// How long a write and its sync take, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Durable {
-    writes: usize,
-    bytes: usize,
-    p50_us: u64,
-    p99_us: u64,
-    max_us: u64,
-}
-
-#[derive(Serialize)]
-struct FileReport {
-    path: PathBuf,
-    found: bool,
-}
-
-#[derive(Serialize)]
-struct KeyReport {
-    provider: &'static str,
-    source: Option<String>,
-    base_url: Option<String>,
-}
-
-#[derive(Serialize)]
-struct TerminalReport<'a> {
-    columns: Option<u16>,
-    colour: bool,
-    term: Option<&'a str>,
-}
-
 /// Looks, measures and says so.
 ///
 /// # Errors
@@ -91,18 +40,18 @@ pub(crate) fn doctor(
     let measured = nearest_folder(&store).and_then(|folder| measure(&folder));
     let error = measured.as_ref().err().map(|error| format!("{}: {error}", store.display()));
     let style = output.style();
-    let report = Report {
-        schema: "delm.doctor/1",
-        version: env!("CARGO_PKG_VERSION"),
+    let report = Doctor {
+        schema: DoctorTag,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         entry_format: ENTRY_FORMAT,
         rules: RULES,
-        store: StoreReport { path: store, exists },
+        store: DoctorStore { path: store.display().to_string(), exists },
         durable_write: measured.ok(),
         durable_write_error: error.clone(),
         settings: settings
             .files()
             .iter()
-            .map(|file| FileReport { path: file.path.clone(), found: file.found })
+            .map(|file| DoctorFile { path: file.path.display().to_string(), found: file.found })
             .collect(),
         keys: Api::ALL.iter().map(|(_, name, ..)| key(settings, environment, name)).collect(),
         model: settings.text("model").unwrap_or_default(),
@@ -121,30 +70,31 @@ pub(crate) fn doctor(
     }
 }
 
-fn key(settings: &Settings, environment: &Environment, provider: &'static str) -> KeyReport {
+fn key(settings: &Settings, environment: &Environment, provider: &'static str) -> DoctorKey {
     let base_url = settings.provider(provider, "base_url").map(|setting| setting.text);
-    let base_url = base_url.map(|url| crate::config::without_credentials(&url));
-    KeyReport {
-        provider,
+    let base_url = base_url.map(|url| delm_llm::url::shown(&url));
+    DoctorKey {
+        provider: provider.to_owned(),
         source: source(settings, environment, provider).map(|source| source.to_string()),
         base_url,
     }
 }
 
-fn terminal(style: Style, environment: &Environment) -> TerminalReport<'_> {
-    TerminalReport { columns: style.columns, colour: style.colour, term: environment.text("TERM") }
+fn terminal(style: Style, environment: &Environment) -> DoctorTerminal {
+    let term = environment.text("TERM").map(str::to_owned);
+    DoctorTerminal { columns: style.columns, colour: style.colour, term }
 }
 
-fn for_people(report: &Report<'_>, output: &mut Output) -> Result<(), OutputError> {
+fn for_people(report: &Doctor, output: &mut Output) -> Result<(), OutputError> {
     let mut say = |what: &str, text: String| output.line(&format!("{what:<15}{}", one_line(&text)));
     say(
         "delm",
         format!("{} (entry format {}, rules {})", report.version, report.entry_format, report.rules),
     )?;
     let state = if report.store.exists { "there" } else { "none yet: `run` and `demo` make it" };
-    say("store", format!("{} ({state})", report.store.path.display()))?;
+    say("store", format!("{} ({state})", report.store.path))?;
     match (report.durable_write, &report.durable_write_error) {
-        (Some(durable), _) => say("durable write", durable.to_string())?,
+        (Some(write), _) => say("durable write", durable(&write))?,
         (None, Some(error)) => say("durable write", format!("FAILED: {error}"))?,
         (None, None) => {}
     }
@@ -152,11 +102,11 @@ fn for_people(report: &Report<'_>, output: &mut Output) -> Result<(), OutputErro
     for key in &report.keys {
         let source = key.source.as_deref().map_or("no key".into(), |source| format!("key from {source}"));
         let at = key.base_url.as_deref().map(|url| format!(", at {url}")).unwrap_or_default();
-        say(key.provider, format!("{source}{at}"))?;
+        say(&key.provider, format!("{source}{at}"))?;
     }
     for file in &report.settings {
         let found = if file.found { "" } else { " (not there)" };
-        say("settings", format!("{}{found}", file.path.display()))?;
+        say("settings", format!("{}{found}", file.path))?;
     }
     let terminal = match report.terminal.columns {
         Some(columns) => {
@@ -167,14 +117,12 @@ fn for_people(report: &Report<'_>, output: &mut Output) -> Result<(), OutputErro
     say("terminal", terminal)
 }
 
-impl std::fmt::Display for Durable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ms = |us: u64| {
-            if us < 10_000 { format!("{}.{:02} ms", us / 1_000, us % 1_000 / 10) } else { span(us / 1_000) }
-        };
-        let (p50, p99, max) = (ms(self.p50_us), ms(self.p99_us), ms(self.max_us));
-        write!(f, "{p50} median, {p99} p99, {max} longest, of {} writes of {} bytes", self.writes, self.bytes)
-    }
+fn durable(write: &DurableWrite) -> String {
+    let ms = |us: u64| {
+        if us < 10_000 { format!("{}.{:02} ms", us / 1_000, us % 1_000 / 10) } else { span(us / 1_000) }
+    };
+    let (p50, p99, max) = (ms(write.p50_us), ms(write.p99_us), ms(write.max_us));
+    format!("{p50} median, {p99} p99, {max} longest, of {} writes of {} bytes", write.writes, write.bytes)
 }
 
 /// The folder a store is in, or the nearest one above it that is there.
@@ -184,7 +132,7 @@ fn nearest_folder(store: &Path) -> io::Result<PathBuf> {
 }
 
 /// Appends to a file and syncs it, again and again, as the journal does. The file is removed whatever happens.
-fn measure(folder: &Path) -> io::Result<Durable> {
+fn measure(folder: &Path) -> io::Result<DurableWrite> {
     let probe = Probe(folder.join(format!(".delm-doctor-{}", std::process::id())));
     let mut file = OpenOptions::new().write(true).create_new(true).open(&probe.0)?;
     let block = [0xa5; WRITE_BYTES];
@@ -198,13 +146,14 @@ fn measure(folder: &Path) -> io::Result<Durable> {
     Ok(summarize(took_us))
 }
 
-fn summarize(mut took_us: Vec<u64>) -> Durable {
+fn summarize(mut took_us: Vec<u64>) -> DurableWrite {
     took_us.sort_unstable();
     let writes = took_us.len();
     let at = |percent: usize| {
         took_us.get((writes * percent / 100).min(writes.saturating_sub(1))).copied().unwrap_or(0)
     };
-    Durable { writes, bytes: WRITE_BYTES, p50_us: at(50), p99_us: at(99), max_us: at(100) }
+    let (writes, bytes) = (writes as u64, WRITE_BYTES as u64);
+    DurableWrite { writes, bytes, p50_us: at(50), p99_us: at(99), max_us: at(100) }
 }
 
 struct Probe(PathBuf);
@@ -228,17 +177,17 @@ mod tests {
     fn a_durable_write_is_measured_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let durable = measure(folder.path()).unwrap();
-        assert_eq!((durable.writes, durable.bytes), (WRITES, WRITE_BYTES));
+        assert_eq!((durable.writes, durable.bytes), (WRITES as u64, WRITE_BYTES as u64));
         assert!(durable.p50_us > 0 && durable.p50_us <= durable.p99_us && durable.p99_us <= durable.max_us);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn ranks_are_those_of_the_sorted_times() {
-        let durable = summarize((1..=100).rev().collect());
-        assert_eq!((durable.p50_us, durable.p99_us, durable.max_us), (51, 100, 100));
+        let hundred = summarize((1..=100).rev().collect());
+        assert_eq!((hundred.p50_us, hundred.p99_us, hundred.max_us), (51, 100, 100));
         assert_eq!(
-            durable.to_string(),
+            durable(&hundred),
             "0.05 ms median, 0.10 ms p99, 0.10 ms longest, of 100 writes of 4096 bytes"
         );
         assert_eq!(summarize(vec![]).max_us, 0);

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 
 /// Runs what was asked; an error comes with the style it is to be told in.
 fn run(cli: Cli, arguments: &[String]) -> Result<Exit, (CliError, Style)> {
-    let mut style = Style { mode: cli.global.mode(), ..Style::default() };
+    let mut style = Style { mode: cli.global.mode(), quiet: cli.global.quiet, ..Style::default() };
     let environment = Environment::of_process().map_err(|error| {
         (CliError::io("the working directory", &error).hint("go to a folder that is there"), style)
     })?;
@@ -58,7 +58,8 @@ fn run(cli: Cli, arguments: &[String]) -> Result<Exit, (CliError, Style)> {
     style = style_of(&cli.global, settings.color(), &environment);
     trace(&cli.global, style);
     let out = BufWriter::new(io::stdout());
-    let mut output = Output::new(Box::new(out), Box::new(io::stderr()), style);
+    let mut output =
+        Output::new(Box::new(out), Box::new(io::stderr()), style).of_store(cli.global.store.as_deref());
     let context =
         verbs::Context { environment: &environment, settings: &settings, output: &mut output, arguments };
     let ended = verbs::run(cli, context);
@@ -93,6 +94,7 @@ fn style_of(global: &Global, choice: ColorChoice, environment: &Environment) -> 
         colour: colour(choice, environment, columns.is_some()),
         progress_tty: err.is_terminal() && environment.text("TERM").is_none_or(|term| term != "dumb"),
         progress_colour: colour(choice, environment, err.is_terminal()),
+        quiet: global.quiet,
     }
 }
 

@@ -10,9 +10,6 @@ use std::sync::Mutex;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Documents that have no schema of their own yet.
-const NO_SCHEMA: &[&str] = &["dry-run", "doctor", "config", "schema"];
-
 /// Checks a document by the schema it names.
 #[track_caller]
 pub(super) fn check(document: &Value, of: &str) {
@@ -20,9 +17,7 @@ pub(super) fn check(document: &Value, of: &str) {
         document["schema"].as_str().unwrap_or_else(|| panic!("{of}: no schema is named in {document}"));
     let name = name.strip_prefix("delm.").and_then(|name| name.strip_suffix("/1"));
     let name = name.unwrap_or_else(|| panic!("{of}: a schema is delm.NAME/1: {document}"));
-    if !NO_SCHEMA.iter().any(|none| name.starts_with(none)) {
-        check_as(name, document, of);
-    }
+    check_as(name, document, of);
 }
 
 /// Checks a document by a schema.

@@ -8,9 +8,10 @@ use std::io::{Read as _, copy};
 use std::path::Path;
 
 use crate::journal::files::{Segments, io_error, sync_dir};
-use crate::store::Store;
 use crate::store::error::OpenError;
 use crate::store::home::Home;
+use crate::store::open::boot_mark;
+use crate::store::{Store, boot};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ impl Store {
         }
         sync_dir(&journal).map_err(failed)?;
         home.finish(end).map_err(failed)?;
+        boot::mark_none(&boot_mark(&home)).map_err(failed)?;
         Ok(BackupReport { segments: end.place.segment, bytes, records: end.count })
     }
 }

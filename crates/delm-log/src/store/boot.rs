@@ -12,6 +12,7 @@ use crate::journal::files::{io_error, sync_dir};
 
 const CLEAN: &str = "clean";
 const UNSURE: &str = "unsure";
+const NONE: &str = "none";
 /// Every mark has this many bytes, so that a full disk can take another.
 const MARK_BYTES: usize = 40;
 
@@ -22,6 +23,8 @@ pub(crate) enum LastOwner {
     Closed,
     /// It ended without closing, but the machine did not stop since.
     Killed,
+    /// There was none: this is a copy, which has no index yet.
+    None,
     /// The machine may have stopped while the index was open.
     Unknown,
 }
@@ -37,6 +40,7 @@ fn boot_id() -> Option<String> {
 pub(crate) fn last_owner(mark: &Path) -> LastOwner {
     match fs::read_to_string(mark) {
         Ok(text) if text.trim() == CLEAN => LastOwner::Closed,
+        Ok(text) if text.trim() == NONE => LastOwner::None,
         Ok(text) if boot_id().is_some_and(|id| id == text.trim()) => LastOwner::Killed,
         _ => LastOwner::Unknown,
     }
@@ -50,6 +54,11 @@ pub(crate) fn mark_open(mark: &Path) -> Result<(), LogError> {
 /// Says that the index is closed and its files are durable.
 pub(crate) fn mark_clean(mark: &Path) -> Result<(), LogError> {
     write(mark, CLEAN)
+}
+
+/// Says that there is no index yet, and that this is as it should be.
+pub(crate) fn mark_none(mark: &Path) -> Result<(), LogError> {
+    write(mark, NONE)
 }
 
 /// Says that the index on disk may be anything: the disk was full when it was to be written.

@@ -149,6 +149,9 @@ fn open_on_disk(
 ) -> Result<(Index, Applied), Trouble> {
     let last_owner = boot::last_owner(mark);
     boot::mark_open(mark)?;
+    if last_owner == LastOwner::None {
+        return first_index(root, cache_bytes, journal, report);
+    }
     let why = if last_owner == LastOwner::Unknown && journal.end().count > 0 {
         "the machine may have stopped, or its disk was full, while it was open".to_owned()
     } else {
@@ -162,6 +165,19 @@ fn open_on_disk(
     let applied = fill(&index, journal.segments(), journal.end())?;
     report.records_replayed = 0;
     report.index_rebuilt = Some(why);
+    Ok((index, applied))
+}
+
+/// The first index of a copy: there is nothing to distrust, and nothing to report but the records.
+fn first_index(
+    root: &Path,
+    cache_bytes: u64,
+    journal: &Journal,
+    report: &mut OpenReport,
+) -> Result<(Index, Applied), Trouble> {
+    let index = Index::begin_anew(root, cache_bytes)?;
+    let applied = fill(&index, journal.segments(), journal.end())?;
+    report.records_replayed = applied.end.count;
     Ok((index, applied))
 }
 

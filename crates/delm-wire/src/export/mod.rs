@@ -12,5 +12,5 @@ mod write;
 pub use self::differ::Difference;
 pub use self::fault::{ReadError, ReadFault};
 pub use self::line::{BlobLine, End, EntryLine, HeadView, Header, LINE_BYTES_MAX, SCHEMA, TreeView};
-pub use self::read::{Reader, Record, Summary};
+pub use self::read::{Reader, Record, Summary, blob_of_line, entry_of_line};
 pub use self::write::{ExportError, Stored, WriteError, Writer, write};

@@ -275,6 +275,27 @@ impl Reader {
     }
 }
 
+/// The entry in a line that a [`Reader`] has taken before: it is decoded again, and checked against nothing else.
+///
+/// # Errors
+/// [`ReadFault`] if the line is no entry.
+pub fn entry_of_line(line: &[u8]) -> Result<Sealed, ReadFault> {
+    let fields: LineIn = parse(core::str::from_utf8(line).map_err(|_| ReadFault::NotText)?)?;
+    let no_entry = || ReadFault::NotALine("it is no entry".into());
+    let bytes = fields.bytes.ok_or_else(no_entry)?;
+    Ok(Sealed::from_bytes(&unbase64("bytes", &bytes)?)?)
+}
+
+/// The bytes in a blob's line that a [`Reader`] has taken before.
+///
+/// # Errors
+/// [`ReadFault`] if the line is no blob, or one that was redacted.
+pub fn blob_of_line(line: &[u8]) -> Result<Vec<u8>, ReadFault> {
+    let fields: LineIn = parse(core::str::from_utf8(line).map_err(|_| ReadFault::NotText)?)?;
+    let no_blob = || ReadFault::NotALine("it is no blob with its bytes".into());
+    unbase64("base64", &fields.base64.ok_or_else(no_blob)?)
+}
+
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadFault> {
     serde_json::from_str(text).map_err(|error| ReadFault::NotALine(error.to_string()))
 }

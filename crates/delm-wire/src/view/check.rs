@@ -18,17 +18,19 @@ tag!(/// The schema of `delm check`.
 tag!(/// The schema of `delm check --list`.
     LawsTag = "delm.laws/1");
 
-/// A run whose bytes are what they say.
+/// A run, or with `--all` a store, whose bytes are what they say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verified {
     /// What this document is.
     pub schema: VerifyTag,
-    /// The run.
-    pub run: Hash,
+    /// The run; null where all of them were looked at.
+    pub run: Option<Hash>,
     /// Its newest entry.
-    pub head: HeadView,
+    pub head: Option<HeadView>,
     /// Its history tree.
-    pub tree: TreeView,
+    pub tree: Option<TreeView>,
+    /// Runs looked at.
+    pub runs: u64,
     /// Entries read.
     pub entries: u64,
     /// Blobs read.
@@ -37,6 +39,8 @@ pub struct Verified {
     pub redacted: u64,
     /// The store it is in; null for an export.
     pub store: Option<StoreChecked>,
+    /// What was not looked at, in words.
+    pub not_looked_at: Vec<String>,
 }
 
 /// A store whose parts agree.

@@ -10,6 +10,8 @@ mod error;
 mod fact;
 mod list;
 mod log;
+mod machine;
+mod plan;
 mod queue;
 mod run;
 mod show;
@@ -30,6 +32,12 @@ pub use self::error::{ErrorBody, ErrorView};
 pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
 pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
 pub use self::log::LogItem;
+pub use self::machine::{
+    Completions, CompletionsTag, ConfigItem, ConfigTag, Doctor, DoctorFile, DoctorKey, DoctorStore,
+    DoctorTag, DoctorTerminal, DurableWrite, LimitItem, LimitsTag, PromptItem, PromptsTag, SchemaItem,
+    SchemaTag,
+};
+pub use self::plan::{DryRun, DryRunTag};
 pub use self::queue::{JobStatus, JobView};
 pub use self::run::{Began, Citation, RunView};
 pub use self::show::{LeftOut, ShowView};

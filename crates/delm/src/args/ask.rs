@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Later;
 use super::value::{Param, SetLimit, budget_tokens, budget_usd, param, set_limit, span_ms};
 use crate::error::CliError;
 use crate::refs::{RunName, RunRef};
@@ -64,6 +65,12 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// What was asked for and comes later.
+    pub(super) fn later(&self) -> Later {
+        let hierarchy = self.ablate.contains(&Ablate::Hierarchy);
+        hierarchy.then_some(("--ablate hierarchy", "`--ablate verdicts` and `--ablate sharing` are there"))
+    }
+
     /// Finds the question: `run --docs notes/ "Who?"` gives it to `--docs`, which takes all it can get.
     ///
     /// The last value of `--docs` is the question if none was given elsewhere, it reads like one (white space, or a

@@ -14,6 +14,7 @@ use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{CliError, Exit};
 use crate::output::style::{ColorChoice, Mode};
+use crate::refs::RunRef;
 use value::{Wait, wait};
 
 /// Agents work a question out over documents; every step is in a durable, replayable log
@@ -71,17 +72,33 @@ impl Global {
     }
 }
 
-/// What to do.
+/// What to do. A verb stands in one list only, by what it needs: whoever acts on a list names all of it and no more.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
+    #[command(flatten)]
+    Drive(Drive),
+    #[command(flatten)]
+    Read(Read),
+    #[command(flatten)]
+    Aside(Aside),
+}
+
+/// Verbs that drive a run: they write to a store, and models may be called.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Drive {
     /// Answer one question over a small corpus that comes with delm; needs no key
     Demo(ask::Demo),
     /// Ask a question over documents; agents work out the answer
-    Run(ask::RunArgs),
+    Run(Box<ask::RunArgs>),
     /// Go on with a run after a crash, a stop or a spent budget
     Resume(ask::Resume),
     /// End a live or paused run
     Cancel(ask::Cancel),
+}
+
+/// Verbs over runs that are there, in a store or an export.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Read {
     /// The runs of the store
     Ls(read::Ls),
     /// One run: question, answer, citations, what it took
@@ -112,6 +129,11 @@ pub(crate) enum Verb {
     Rm(upkeep::Rm),
     /// Copy the store
     Backup(upkeep::Backup),
+}
+
+/// Verbs that need no run.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Aside {
     /// Check this machine: store, disk, keys, settings, terminal
     Doctor,
     /// Settings, limits and prompt templates
@@ -121,6 +143,39 @@ pub(crate) enum Verb {
     /// Completions for a shell
     Completions(upkeep::Completions),
 }
+
+impl Read {
+    /// The run it names, if it is about one: an export is read, and no store opened.
+    pub(crate) fn run(&self) -> Option<RunRef> {
+        let named = match self {
+            Self::Show(of) => &of.run,
+            Self::Log(log) => &log.of.run,
+            Self::Queue(page) | Self::Agents(page) | Self::Calls(page) => &page.of.run,
+            Self::Facts(facts) => &facts.of.run,
+            Self::Cat(cat) => &cat.run,
+            Self::Unfold(unfold) => &unfold.run,
+            Self::Export(export) => &export.of.run,
+            Self::Verify(verify) if verify.all => return None,
+            Self::Verify(verify) => &verify.of.run,
+            Self::Replay(replay) => &replay.of.run,
+            Self::Check(check) => match &check.run {
+                Some(read::Checkable::Run(run)) => return Some(run.clone()),
+                Some(read::Checkable::Stdin) | None => return None,
+            },
+            Self::Rm(rm) => return Some(rm.run.clone()),
+            Self::Ls(_) | Self::Backup(_) => return None,
+        };
+        Some(named.clone().unwrap_or_default())
+    }
+
+    /// Whether it takes something out of a store, which only its owner may.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self, Self::Rm(_))
+    }
+}
+
+/// What this version does not do yet: the flag, and what is there instead.
+type Later = Option<(&'static str, &'static str)>;
 
 impl Cli {
     /// Parses an argument list, program name first.
@@ -139,50 +194,14 @@ impl Cli {
     /// # Errors
     /// Exit 2, naming the flag.
     pub(crate) fn refuse_later(&self) -> Result<(), CliError> {
-        let (flag, instead) = match &self.verb {
-            Verb::Run(run) if run.ablate.contains(&ask::Ablate::Hierarchy) => {
-                ("--ablate hierarchy", "`--ablate verdicts` and `--ablate sharing` are there")
-            }
-            Verb::Export(export) if export.format == read::Format::Md => {
-                ("--format md", "`--format jsonl` is there, and `delm show` for people")
-            }
-            Verb::Export(export) if export.no_blobs => ("--no-blobs", "leave it out"),
-            Verb::Verify(verify) if verify.head.is_some() => {
-                ("--head", "compare the id that `delm verify` prints")
-            }
-            Verb::Verify(verify) if verify.checkpoint.is_some() || verify.trust.is_some() => {
-                ("--checkpoint", "keep the head that `delm verify` prints, and compare it")
-            }
-            Verb::Verify(verify) if verify.sources.is_some() => {
-                ("--sources", "`delm cat RUN S1` gives a source as it was read")
-            }
-            Verb::Replay(replay) if replay.today => {
-                ("--today", "`delm replay` goes by the rules the run recorded")
-            }
-            Verb::Demo(_)
-            | Verb::Run(_)
-            | Verb::Resume(_)
-            | Verb::Cancel(_)
-            | Verb::Ls(_)
-            | Verb::Show(_)
-            | Verb::Log(_)
-            | Verb::Queue(_)
-            | Verb::Agents(_)
-            | Verb::Facts(_)
-            | Verb::Calls(_)
-            | Verb::Cat(_)
-            | Verb::Unfold(_)
-            | Verb::Export(_)
-            | Verb::Verify(_)
-            | Verb::Replay(_)
-            | Verb::Check(_)
-            | Verb::Rm(_)
-            | Verb::Backup(_)
-            | Verb::Doctor
-            | Verb::Config(_)
-            | Verb::Schema(_)
-            | Verb::Completions(_) => return Ok(()),
+        let later = match &self.verb {
+            Verb::Drive(Drive::Run(run)) => run.later(),
+            Verb::Read(Read::Export(export)) => export.later(),
+            Verb::Read(Read::Verify(verify)) => verify.later(),
+            Verb::Read(Read::Replay(replay)) => replay.later(),
+            Verb::Drive(_) | Verb::Read(_) | Verb::Aside(_) => None,
         };
+        let Some((flag, instead)) = later else { return Ok(()) };
         Err(CliError::new("not_yet", Exit::Usage, format!("{flag} is not in this version")).hint(instead))
     }
 }

@@ -11,6 +11,7 @@ use clap::builder::PossibleValuesParser;
 use delm_core::event::KINDS;
 use delm_core::ids::{AgentId, Label, Subject};
 
+use super::Later;
 use super::value::{Since, since};
 use crate::refs::{RefError, RunRef, Thing};
 
@@ -206,11 +207,26 @@ pub(crate) struct Export {
     pub(crate) no_blobs: bool,
 }
 
+impl Export {
+    /// What was asked for and comes later.
+    pub(super) fn later(&self) -> Later {
+        match (self.format, self.no_blobs) {
+            (Format::Md, _) => Some(("--format md", "`--format jsonl` is there, and `delm show` for people")),
+            (Format::Jsonl, true) => Some(("--no-blobs", "leave it out")),
+            (Format::Jsonl, false) => None,
+        }
+    }
+}
+
 /// `delm verify`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) of: OneRun,
+
+    /// The whole store: every record of its journal, every run, every blob
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) all: bool,
 
     #[arg(long, value_name = "ID", hide = true)]
     pub(crate) head: Option<String>,
@@ -223,6 +239,20 @@ pub(crate) struct Verify {
 
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = ".")]
     pub(crate) sources: Option<PathBuf>,
+}
+
+impl Verify {
+    /// What was asked for and comes later.
+    pub(super) fn later(&self) -> Later {
+        if self.head.is_some() {
+            return Some(("--head", "compare the id that `delm verify` prints"));
+        }
+        if self.checkpoint.is_some() || self.trust.is_some() {
+            return Some(("--checkpoint", "keep the head that `delm verify` prints, and compare it"));
+        }
+        let sources = self.sources.is_some();
+        sources.then_some(("--sources", "`delm cat RUN S1` gives a source as it was read"))
+    }
 }
 
 /// What `delm check` reads.
@@ -263,6 +293,13 @@ pub(crate) struct Replay {
 
     #[arg(long, hide = true)]
     pub(crate) today: bool,
+}
+
+impl Replay {
+    /// What was asked for and comes later.
+    pub(super) fn later(&self) -> Later {
+        self.today.then_some(("--today", "`delm replay` goes by the rules the run recorded"))
+    }
 }
 
 fn kinds() -> PossibleValuesParser {

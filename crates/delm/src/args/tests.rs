@@ -87,11 +87,11 @@ fn documents_may_stand_before_or_after_the_question() {
         "delm run --docs a --docs b --agents 2 'who then'",
     ];
     for line in lines {
-        let Verb::Run(mut run) = parse(line).unwrap().verb else { panic!("{line}") };
+        let Verb::Drive(Drive::Run(mut run)) = parse(line).unwrap().verb else { panic!("{line}") };
         assert_eq!(run.settle_question(|_| false).unwrap(), "who then", "{line}");
         assert_eq!(run.input.docs, [PathBuf::from("a"), PathBuf::from("b")], "{line}");
     }
-    let Verb::Run(mut run) = parse("delm run - --docs -").unwrap().verb else { panic!() };
+    let Verb::Drive(Drive::Run(mut run)) = parse("delm run - --docs -").unwrap().verb else { panic!() };
     assert_eq!(run.settle_question(|_| false).unwrap(), "-");
     assert_eq!(run.input.docs, [PathBuf::from("-")]);
 }
@@ -106,7 +106,7 @@ fn a_path_is_no_question() {
         ("delm run --docs a missing.md", false),
         ("delm run --docs a 'my notes.md'", true),
     ] {
-        let Verb::Run(mut run) = parse(line).unwrap().verb else { panic!("{line}") };
+        let Verb::Drive(Drive::Run(mut run)) = parse(line).unwrap().verb else { panic!("{line}") };
         let error = run.settle_question(|_| exists).unwrap_err();
         assert_eq!((error.exit, error.message.as_str()), (Exit::Usage, "there is no question"), "{line}");
     }
@@ -114,11 +114,13 @@ fn a_path_is_no_question() {
 
 #[test]
 fn cat_and_unfold_take_the_last_run_when_none_is_named() {
-    let Verb::Cat(cat) = parse("delm cat F12").unwrap().verb else { panic!() };
+    let Verb::Read(Read::Cat(cat)) = parse("delm cat F12").unwrap().verb else { panic!() };
     assert_eq!((cat.run, cat.what.to_string()), (None, "F12".to_owned()));
-    let Verb::Cat(cat) = parse("delm cat 7f3a c5 --prompt").unwrap().verb else { panic!() };
+    let Verb::Read(Read::Cat(cat)) = parse("delm cat 7f3a c5 --prompt").unwrap().verb else { panic!() };
     assert_eq!(cat.run, Some(RunRef::Prefix("7f3a".into())));
-    let Verb::Unfold(unfold) = parse("delm unfold S3.2 --level raw").unwrap().verb else { panic!() };
+    let Verb::Read(Read::Unfold(unfold)) = parse("delm unfold S3.2 --level raw").unwrap().verb else {
+        panic!()
+    };
     assert_eq!(
         (unfold.run, unfold.label.to_string(), unfold.level),
         (None, "S3.2".to_owned(), read::LevelArg::Raw)

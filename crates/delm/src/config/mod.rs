@@ -355,15 +355,6 @@ fn merge(layers: Vec<Layer>) -> BTreeMap<Key, Setting> {
     values
 }
 
-/// An address without the user and password that may stand in it.
-pub(crate) fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
-}
-
 fn project_file(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|folder| folder.join(PROJECT_FILE)).find(|path| path.exists())
 }

@@ -142,7 +142,7 @@ fn check_destination(settings: &Settings, provider: &'static str) -> Result<(), 
             Err(SecretError::Destination {
                 provider,
                 place: address.origin.to_string(),
-                address: address.text,
+                address: delm_llm::url::shown(&address.text),
             })
         }
         Origin::File { .. } | Origin::Flag(_) | Origin::Variable(_) | Origin::Default => Ok(()),

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use delm_core::event::Extractor;
 use delm_core::ids::Digest;
-use delm_core::limits::Limits;
+use delm_core::limits::{LIMITS, Limits};
 
 use crate::error::{CliError, Exit};
-use crate::output::human::plural;
+use crate::output::human::{count, plural};
 use read::Refused;
 use walk::{Found, Item};
 
@@ -40,6 +40,8 @@ pub(crate) struct Skipped {
     pub(crate) name: String,
     /// Why. Recorded in the run, so it is the same sentence on every machine.
     pub(crate) reason: String,
+    /// How long it is, if it is left out for its length; `u64::MAX` if nobody knows.
+    pub(crate) too_long: Option<u64>,
 }
 
 /// What was read, and what was not.
@@ -49,6 +51,36 @@ pub(crate) struct Documents {
     pub(crate) read: Vec<Document>,
     /// Left out, in order.
     pub(crate) skipped: Vec<Skipped>,
+}
+
+impl Documents {
+    /// The flags with which what was left out for its length would be read, if there are such.
+    pub(crate) fn remedy(&self, limits: &Limits) -> Option<String> {
+        let read = self.read.iter().map(|document| document.text.len() as u64).sum();
+        remedy(&self.skipped, read, limits)
+    }
+}
+
+/// As [`Documents::remedy`], with so many bytes read.
+fn remedy(skipped: &[Skipped], read: u64, limits: &Limits) -> Option<String> {
+    let lengths: Vec<u64> = skipped.iter().filter_map(|file| file.too_long).collect();
+    let longest = *lengths.iter().max()?;
+    let all = lengths.iter().fold(read, |all, len| all.saturating_add(*len));
+    let mut flags = Vec::new();
+    for (name, value) in [("source_bytes_max", longest), ("sources_bytes_max", all)] {
+        let info = LIMITS.iter().find(|info| info.name == name)?;
+        if limits.get(name).is_some_and(|limit| limit >= value) {
+            continue;
+        }
+        if lengths.contains(&u64::MAX) {
+            flags.push(format!("--set {name}=N"));
+        } else if value > info.high {
+            return Some(format!("split it: {name} is at most {}", count(info.high)));
+        } else {
+            flags.push(format!("--set {name}={value}"));
+        }
+    }
+    Some(flags.join(" ")).filter(|flags| !flags.is_empty())
 }
 
 /// Why there are no documents.
@@ -93,17 +125,29 @@ pub(crate) enum DocsError {
     Nothing {
         /// What was left out.
         skipped: Vec<Skipped>,
+        /// With what flags it would be read.
+        remedy: Option<String>,
     },
     /// Something was left out, and `--docs-strict` was given.
     #[error("{} left out, and --docs-strict was given:{}", plural(skipped.len() as u64, "file"), list(skipped))]
     Strict {
         /// What was left out.
         skipped: Vec<Skipped>,
+        /// With what flags it would be read.
+        remedy: Option<String>,
     },
 }
 
 impl From<DocsError> for CliError {
     fn from(error: DocsError) -> Self {
+        let remedy = match &error {
+            DocsError::Nothing { remedy, .. } | DocsError::Strict { remedy, .. } => remedy.clone(),
+            DocsError::Path { .. }
+            | DocsError::EmptyFolder { .. }
+            | DocsError::Store { .. }
+            | DocsError::StdinTwice { .. }
+            | DocsError::TooMany { .. } => None,
+        };
         let hint = match &error {
             DocsError::Path { .. } => "give files and folders that are there, or - for standard input",
             DocsError::EmptyFolder { .. } | DocsError::Nothing { .. } => {
@@ -114,6 +158,7 @@ impl From<DocsError> for CliError {
             DocsError::TooMany { .. } => "give a smaller folder, or --set units_max=N",
             DocsError::Strict { .. } => "leave --docs-strict out to go on without them",
         };
+        let hint = remedy.map_or_else(|| hint.to_owned(), |remedy| format!("to read it all: {remedy}"));
         Self::new("docs", Exit::Usage, error.to_string()).hint(hint)
     }
 }
@@ -170,9 +215,10 @@ pub(crate) fn read(request: &Request<'_>, stdin: &mut dyn Read) -> Result<Docume
         reading.take(item, stdin);
     }
     let documents = reading.documents;
+    let remedy = documents.remedy(request.limits);
     match (documents.skipped.is_empty(), documents.read.is_empty()) {
-        (false, true) => Err(DocsError::Nothing { skipped: documents.skipped }),
-        (false, false) if request.strict => Err(DocsError::Strict { skipped: documents.skipped }),
+        (false, true) => Err(DocsError::Nothing { skipped: documents.skipped, remedy }),
+        (false, false) if request.strict => Err(DocsError::Strict { skipped: documents.skipped, remedy }),
         (true, _) | (false, false) => Ok(documents),
     }
 }
@@ -210,7 +256,12 @@ impl Reading {
                 self.documents.read.push(Document { name: item.name, text, extractor, hash });
             }
             Err(refused) => {
-                self.documents.skipped.push(Skipped { name: item.name, reason: refused.to_string() })
+                let too_long = refused.too_long();
+                self.documents.skipped.push(Skipped {
+                    name: item.name,
+                    reason: refused.to_string(),
+                    too_long,
+                })
             }
         }
     }

@@ -41,6 +41,8 @@ pub(crate) enum Refused {
     NoRoom {
         /// The limit.
         max: u64,
+        /// Its length, if it is known.
+        len: Option<u64>,
     },
     /// No byte in it.
     #[error("it is empty")]
@@ -74,6 +76,24 @@ pub(crate) enum Refused {
     Other(String),
 }
 
+impl Refused {
+    /// How long it is, if that is why it is left out; `u64::MAX` if nobody knows.
+    pub(super) fn too_long(&self) -> Option<u64> {
+        match self {
+            Self::TooLong { len, .. } => Some(*len),
+            Self::NoRoom { len, .. } => Some(len.unwrap_or(u64::MAX)),
+            Self::Endless { .. } => Some(u64::MAX),
+            Self::Empty
+            | Self::Blank
+            | Self::Known { .. }
+            | Self::Binary { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Unreadable(_)
+            | Self::Other(_) => None,
+        }
+    }
+}
+
 impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
         Self::Unreadable(error.kind())
@@ -98,7 +118,7 @@ pub(crate) fn file(path: &Path, caps: Caps) -> Result<String, Refused> {
         return Err(Refused::TooLong { len: meta.len(), max: caps.one });
     }
     if meta.len() > caps.left {
-        return Err(Refused::NoRoom { max: caps.all });
+        return Err(Refused::NoRoom { max: caps.all, len: Some(meta.len()) });
     }
     stream(&mut { opened }, caps)
 }
@@ -115,7 +135,7 @@ pub(crate) fn stream(from: &mut dyn Read, caps: Caps) -> Result<String, Refused>
     from.take(cap.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > cap {
         return Err(if caps.left < caps.one {
-            Refused::NoRoom { max: caps.all }
+            Refused::NoRoom { max: caps.all, len: None }
         } else {
             Refused::Endless { max: caps.one }
         });
@@ -179,8 +199,8 @@ mod tests {
     fn caps_hold_to_the_byte() {
         assert_eq!(read(b"0123456789", CAPS), Ok("0123456789".into()));
         assert_eq!(read(b"01234567890", CAPS), Err(Refused::Endless { max: 10 }));
-        assert_eq!(read(b"01234", Caps { left: 4, ..CAPS }), Err(Refused::NoRoom { max: 100 }));
-        assert_eq!(read(b"x", Caps { left: 0, ..CAPS }), Err(Refused::NoRoom { max: 100 }));
+        assert_eq!(read(b"01234", Caps { left: 4, ..CAPS }), Err(Refused::NoRoom { max: 100, len: None }));
+        assert_eq!(read(b"x", Caps { left: 0, ..CAPS }), Err(Refused::NoRoom { max: 100, len: None }));
     }
 
     #[test]
@@ -210,6 +230,6 @@ mod tests {
         assert_eq!(refused, Refused::TooLong { len: 200_000_000, max: 33_554_432 });
         assert_eq!(refused.to_string(), "it has 200,000,000 bytes, and source_bytes_max is 33,554,432");
         let no_room = file(&path, Caps { one: u64::MAX, left: 199_999_999, ..caps });
-        assert_eq!(no_room, Err(Refused::NoRoom { max: 268_435_456 }));
+        assert_eq!(no_room, Err(Refused::NoRoom { max: 268_435_456, len: Some(200_000_000) }));
     }
 }

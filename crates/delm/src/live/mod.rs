@@ -5,24 +5,27 @@
 
 mod begin;
 mod demo;
+mod desk;
+mod dry_run;
+mod going_on;
 mod models;
 mod owner;
 mod plan;
 mod show;
+mod stage;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use delm_core::entry::Blob;
 use delm_core::event::{Change, Outcome, PauseCause};
 use delm_core::run::{Phase, Run};
 use delm_engine::{BlobCache, Clock, Running, StartError, SystemClock, Workers};
-use delm_log::{Log, Store};
-use tokio::runtime::Runtime;
+use delm_log::{Log, OpenError, Store};
 
 use crate::access::{Opening, Reading, log_error, open_error};
-use crate::args::ask::{Cancel, Demo, Resume, RunArgs};
+use crate::args::Drive;
+use crate::args::ask::{Cancel, Resume, RunArgs};
 use crate::args::value::Wait;
 use crate::config::Settings;
 use crate::environment::Environment;
@@ -31,10 +34,12 @@ use crate::output::Output;
 use crate::output::style::Mode;
 use crate::progress::Progress;
 use crate::refs::{RunName, RunRef};
-use crate::signals::Signals;
+use crate::signals::{Signals, Stop};
 use begin::Plan;
+use desk::{Desk, Granted};
 use owner::Owner;
 pub(crate) use owner::ask_owner;
+use stage::Stage;
 use watch::Watch;
 
 /// What a verb that drives a run is given.
@@ -75,71 +80,78 @@ impl Ended {
     }
 }
 
-/// `delm demo`.
+/// Runs a verb that drives a run.
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn demo(_: Demo, mut live: Live<'_>) -> Result<Exit, CliError> {
+pub(crate) fn run(drive: Drive, list: &[String], live: Live<'_>) -> Result<Exit, CliError> {
+    match drive {
+        Drive::Demo(_) => demo(live),
+        Drive::Run(args) => begin(*args, live),
+        Drive::Resume(args) => resume(args, list, live),
+        Drive::Cancel(args) => cancel(&args, list, live),
+    }
+}
+
+fn demo(mut live: Live<'_>) -> Result<Exit, CliError> {
     let plan = demo::plan(live.settings)?;
     live.output
         .note("demo: the built-in reader over a small corpus of our own; it quotes, it does not reason")?;
-    live.begin(plan, Workers::default(), true)
+    live.begin(Stage::new()?, plan, Workers::default(), true)
 }
 
-/// `delm run`.
-///
-/// # Errors
-/// [`CliError`].
-pub(crate) fn run(args: RunArgs, mut live: Live<'_>) -> Result<Exit, CliError> {
+fn begin(args: RunArgs, mut live: Live<'_>) -> Result<Exit, CliError> {
+    let mut stage = Stage::new()?;
     let dry = args.dry_run;
-    let (plan, providers) = plan::of_run(args, live.settings, live.environment)?;
+    let (settings, environment) = (live.settings.clone(), live.environment.clone());
+    let (plan, providers) = stage.until_signal(move || plan::of_run(args, &settings, &environment))?;
     if dry {
-        plan::DryRun::of(&plan).show(live.output)?;
+        dry_run::show(&plan, live.output)?;
         return Ok(Exit::Success);
     }
     let workers = models::workers(&plan.worker, &plan.judge, &providers)?;
-    live.begin(plan, workers, false)
+    live.begin(stage, plan, workers, false)
 }
 
-/// `delm resume`.
-///
-/// # Errors
-/// [`CliError`].
-pub(crate) fn resume(args: &Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
+fn resume(args: Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     let reference = args.run.clone().unwrap_or_default();
     refuse_export(&reference)?;
+    let mut stage = Stage::new()?;
     let path = live.settings.store();
-    let Some(store) = live.open_or_ask(&path, false, "resume", list)? else {
-        return live.forward(&path, list);
+    let store = match live.open_or_ask(&mut stage, &path, "resume", list)? {
+        Held::Ours(store) => store,
+        Held::Answered(exit) => return Ok(exit),
     };
     let reading = Reading::of_store(store.clone());
-    let run = reading.find(&reference)?;
-    let (workers, changes) = live.resumption(&reading, run, args)?;
-    live.drive(
-        &path,
-        store,
-        move |log, clock| delm_engine::resume(log, clock, workers, run, &begin::engine(), changes),
-        false,
-    )
+    let (settings, environment) = (live.settings.clone(), live.environment.clone());
+    let (run, workers, changes) = stage.until_signal(move || {
+        let run = reading.find(&reference)?;
+        let (workers, changes) = going_on::resumption(&reading, run, &args, &settings, &environment)?;
+        Ok((run, workers, changes))
+    })?;
+    let start = {
+        let workers = workers.clone();
+        move |log, clock| delm_engine::resume(log, clock, workers, run, &begin::engine(), changes)
+    };
+    live.drive(stage, &path, store, workers, start, false)
 }
 
-/// `delm cancel`.
-///
-/// # Errors
-/// [`CliError`].
-pub(crate) fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
+fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     refuse_export(&args.run)?;
     let path = live.settings.store();
     // Waiting for the store would be waiting for the end of what is to be cancelled: its owner is asked at once.
     live.wait = None;
-    let Some(store) = live.open_or_ask(&path, false, "cancel", list)? else {
-        return live.forward(&path, list);
+    let store = match live.open_or_ask(&mut Stage::new()?, &path, "cancel", list)? {
+        Held::Ours(store) => store,
+        Held::Answered(exit) => return Ok(exit),
     };
     let reading = Reading::of_store(store.clone());
     let run = reading.find(&args.run)?;
-    owner::cancel_at_rest(&reading, run)?;
+    going_on::cancel_at_rest(&reading, run)?;
     live.output.note(&format!("cancelled {}", run.short(12)))?;
     show::document(&reading.load(run)?, live.output)?;
+    drop(reading);
+    close(store)?;
     Ok(Exit::Success)
 }
 
@@ -152,8 +164,22 @@ fn refuse_export(reference: &RunRef) -> Result<(), CliError> {
     }
 }
 
+/// Who does what was asked.
+enum Held {
+    /// This process: it holds the store.
+    Ours(Arc<Store>),
+    /// The process that holds the store has done it, or has said why not.
+    Answered(Exit),
+}
+
 impl Live<'_> {
-    fn begin(&mut self, plan: Plan, workers: Workers, demo: bool) -> Result<Exit, CliError> {
+    fn begin(
+        &mut self,
+        mut stage: Stage,
+        plan: Plan,
+        workers: Workers,
+        demo: bool,
+    ) -> Result<Exit, CliError> {
         let path = self.settings.store();
         let skipped = plan.documents.skipped.len();
         for file in plan.documents.skipped.iter().take(SKIPPED_SHOWN) {
@@ -162,14 +188,21 @@ impl Live<'_> {
         if skipped > SKIPPED_SHOWN {
             self.output.note(&format!("left out: {} more", skipped - SKIPPED_SHOWN))?;
         }
+        if let Some(remedy) = plan.documents.remedy(&plan.limits) {
+            self.output.note(&format!("to read it all: {remedy}"))?;
+        }
         let name = plan.name.clone();
-        let (start, blobs) = plan.command(nonce()?)?;
-        let opening = Opening { path: &path, create: true, wait: self.wait, note: "run" };
-        let store = opening.open(self.output).map_err(|error| open_error(&error))?;
+        let (start, blobs) = stage.until_signal(move || plan.command(nonce()?))?;
+        let store = self.open(&mut stage, Opening::new(&path, true, self.wait, "run"))?;
+        let store = store.map_err(|error| open_error(&error))?;
         if let Some(name) = name {
             self.refuse_taken(&Reading::of_store(store.clone()), &name)?;
         }
-        self.drive(&path, store, move |log, clock| begin_run(log, clock, workers, start, blobs), demo)
+        let first = {
+            let workers = workers.clone();
+            move |log, clock| delm_engine::start(log, clock, workers, start, blobs)
+        };
+        self.drive(stage, &path, store, workers, first, demo)
     }
 
     fn refuse_taken(&self, reading: &Reading, name: &str) -> Result<(), CliError> {
@@ -182,55 +215,71 @@ impl Live<'_> {
         }
     }
 
-    /// Opens the store; none if another process owns it and can be asked.
+    /// Opens the store, and says what had to be put right; Ctrl-C ends the waiting for it.
+    fn open(
+        &mut self,
+        stage: &mut Stage,
+        opening: Opening,
+    ) -> Result<Result<Arc<Store>, OpenError>, CliError> {
+        Ok(match stage.until_signal(move || Ok(opening.open()))? {
+            Ok((store, repairs)) => {
+                repairs.iter().try_for_each(|line| self.output.note(line))?;
+                Ok(store)
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Opens the store, or has the process that holds it do what was asked. What that one cannot do, `--wait` waits for.
     fn open_or_ask(
         &mut self,
+        stage: &mut Stage,
         path: &Path,
-        create: bool,
         note: &str,
-        _list: &[String],
-    ) -> Result<Option<Arc<Store>>, CliError> {
-        let opening = Opening { path, create, wait: self.wait, note };
-        match opening.open(self.output) {
-            Ok(store) => Ok(Some(store)),
-            Err(delm_log::OpenError::Held { .. }) if crate::socket::path::socket_of(path).exists() => {
-                Ok(None)
-            }
+        list: &[String],
+    ) -> Result<Held, CliError> {
+        let mut opening = Opening::new(path, false, None, note);
+        match self.open(stage, opening.clone())? {
+            Ok(store) => return Ok(Held::Ours(store)),
+            Err(OpenError::Held { .. }) => {}
+            Err(error) => return Err(open_error(&error)),
+        }
+        match ask_owner(path, list, self.output)? {
+            // It says nothing when it is told of somebody who waits.
+            Some(Exit::Conflict) if self.wait.is_some() => {}
+            Some(exit) => return Ok(Held::Answered(exit)),
+            // A process that reads, or one that begins or ends at this moment.
+            None => {}
+        }
+        opening.wait = self.wait;
+        match self.open(stage, opening)? {
+            Ok(store) => Ok(Held::Ours(store)),
             Err(error) => Err(open_error(&error)),
         }
-    }
-
-    /// Has the owner of the store run this verb.
-    fn forward(&mut self, path: &Path, list: &[String]) -> Result<Exit, CliError> {
-        owner::forward(path, list, self.output)
-    }
-
-    /// Models and changed limits of a run that goes on.
-    fn resumption(
-        &self,
-        reading: &Reading,
-        run: delm_core::ids::Digest,
-        args: &Resume,
-    ) -> Result<(Workers, Vec<Change>), CliError> {
-        owner::resumption(reading, run, args, self.settings, self.environment)
     }
 
     /// Drives a run to its pause or end, answering for the store meanwhile.
     fn drive(
         &mut self,
+        mut stage: Stage,
         path: &Path,
         store: Arc<Store>,
-        start: impl FnOnce(Arc<dyn Log>, Arc<dyn Clock>) -> Result<Running, StartError>,
+        workers: Workers,
+        start: impl FnOnce(Arc<dyn Log>, Arc<dyn Clock>) -> Result<Running, StartError> + Send + 'static,
         demo: bool,
     ) -> Result<Exit, CliError> {
-        let runtime = runtime()?;
-        let ended = runtime.block_on(self.driven(path, store.clone(), start));
-        // What answers for other processes ends with the runtime; the store is closed after it.
-        drop(runtime);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (log, timed) = (stage.gated(store.clone()), clock.clone());
+        let running = stage.until_signal(move || start(log, timed).map_err(start_error))?;
+        let pending = stage.pending.take();
+        let driven = Driven { path, store: store.clone(), clock, workers, pending };
+        let ended = stage.handle()?.block_on(self.driven(driven, running, &mut stage.signals));
+        // What answers for other processes ends with the threads; the store is closed after them.
+        stage.end();
         let ended = ended?;
-        let shown = show::ended(&ended, demo, self.output);
         let exit = ended.exit();
         // Whoever read may have gone; how the run ended does not depend on it.
+        let shown = show::ended(&ended, &*store, demo, self.output);
         shown.or_else(|error| if error.is_closed_pipe() { Ok(()) } else { Err(error) })?;
         drop(ended);
         close(store)?;
@@ -239,63 +288,88 @@ impl Live<'_> {
 
     async fn driven(
         &mut self,
-        path: &Path,
-        store: Arc<Store>,
-        start: impl FnOnce(Arc<dyn Log>, Arc<dyn Clock>) -> Result<Running, StartError>,
-    ) -> Result<Ended, CliError> {
-        let mut signals = Signals::listen().map_err(|error| CliError::io("listening for Ctrl-C", &error))?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        driven: Driven<'_>,
+        mut running: Running,
+        signals: &mut Signals,
+    ) -> Result<Arc<Ended>, CliError> {
+        let Driven { path, store, clock, workers, pending } = driven;
         let log: Arc<dyn Log> = store.clone();
-        let running = start(log.clone(), clock.clone()).map_err(start_error)?;
-        store.set_note(&format!("run {}", running.run.short(16)));
+        let run = running.run;
+        store.set_note(&format!("run {}", run.short(16)));
         let first = running.published.borrow().head().map_or(0, |head| head.seq);
-        let resumed = first > 0;
         if self.output.mode() == Mode::Jsonl {
-            show::began(running.run, path, self.output)?;
+            show::began(run, path, self.output)?;
         }
-        let owner = Owner::new(store, running.run, running.control.clone());
-        let server = owner.listen(path, self.output)?;
-        let progress = if self.quiet || self.output.mode().is_json() {
-            Progress::silent()
-        } else {
-            Progress::on_stderr(self.output.style().progress_tty)
+        let desk = Arc::new(Desk::of(&running));
+        let server = Owner::new(store, run, desk.clone()).listen(path, self.output)?;
+        let progress = self.progress();
+        let mut watch =
+            Watch { log: &log, clock: &*clock, progress, signals, pending, next: first, unread: false };
+        let mut waiting: Vec<Granted> = Vec::new();
+        let ended = loop {
+            let followed = watch.follow(running, self.output).await.map(Arc::new);
+            if followed.is_err() {
+                desk.close();
+            }
+            let granted = followed.as_ref().ok().and_then(|ended| desk.granted(ended));
+            waiting.drain(..).for_each(|waiting| waiting.tell(&followed));
+            let (Ok(_), Some(granted)) = (&followed, granted) else { break followed };
+            if !granted.paused {
+                granted.tell(&followed);
+                break followed;
+            }
+            let changes = granted.changes.clone();
+            self.output.note(&format!("going on, as another process asked: {}", words(&changes)))?;
+            let again = delm_engine::resume(
+                log.clone(),
+                clock.clone(),
+                workers.clone(),
+                run,
+                &begin::engine(),
+                changes,
+            );
+            running = match again {
+                Ok(again) => again,
+                Err(error) => {
+                    granted.tell(&Err(start_error(error)));
+                    desk.close();
+                    break followed;
+                }
+            };
+            desk.goes_on(&running);
+            waiting.push(granted);
         };
-        let watch = Watch {
-            log: &log,
-            clock: &*clock,
-            progress,
-            signals: Some(&mut signals),
-            next: if resumed { first } else { 0 },
-            unread: false,
-        };
-        let ended = watch.follow(running, self.output).await;
         if let Some(server) = server {
             server.end().await;
         }
         ended
     }
+
+    fn progress(&self) -> Progress {
+        if self.quiet || self.output.mode().is_json() {
+            return Progress::silent();
+        }
+        Progress::on_stderr(self.output.style().progress_tty)
+    }
+}
+
+/// What a run is driven with.
+struct Driven<'a> {
+    path: &'a Path,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    workers: Workers,
+    pending: Option<Stop>,
+}
+
+fn words(changes: &[Change]) -> String {
+    let words: Vec<String> =
+        changes.iter().map(|change| format!("{}={}", change.limit, change.value)).collect();
+    words.join(", ")
 }
 
 /// Files left out that are named on screen; all are in the run.
 const SKIPPED_SHOWN: usize = 10;
-
-fn begin_run(
-    log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
-    workers: Workers,
-    start: delm_core::command::StartRun,
-    blobs: Vec<Blob>,
-) -> Result<Running, StartError> {
-    delm_engine::start(log, clock, workers, start, blobs)
-}
-
-fn runtime() -> Result<Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::io("starting threads", &error))
-}
 
 /// Sixteen bytes that tell equal runs apart.
 fn nonce() -> Result<[u8; 16], CliError> {

@@ -5,25 +5,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use delm_core::command::Command;
-use delm_core::dispatcher::Dispatcher;
-use delm_core::event::Change;
 use delm_core::ids::Digest;
-use delm_core::policy::policy;
-use delm_core::run::Run;
-use delm_engine::{Clock, Control, SystemClock, Workers};
-use delm_log::{Append, Store};
+use delm_engine::{Clock, SystemClock};
+use delm_log::Store;
 
-use super::begin::engine;
-use super::models;
-use crate::access::{Reading, log_error};
-use crate::args::ask::Resume;
-use crate::args::{Cli, Verb};
-use crate::config::Settings;
-use crate::environment::Environment;
+use super::desk::{Desk, Unwished};
+use super::going_on::{cancel_at_rest, refused, totals};
+use crate::access::{Holder, Reading, named};
+use crate::args::ask::{Cancel, Resume};
+use crate::args::{Cli, Drive, Verb};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::refs::RunRef;
 use crate::socket::server::{Answer, Asker, Server};
 use crate::socket::{Request, SocketError, client};
 
@@ -31,13 +23,15 @@ use crate::socket::{Request, SocketError, client};
 pub(super) struct Owner {
     store: Arc<Store>,
     run: Digest,
-    control: Control,
+    desk: Arc<Desk>,
+    since_ms: u64,
     handle: tokio::runtime::Handle,
 }
 
 impl Owner {
-    pub(super) fn new(store: Arc<Store>, run: Digest, control: Control) -> Self {
-        Self { store, run, control, handle: tokio::runtime::Handle::current() }
+    pub(super) fn new(store: Arc<Store>, run: Digest, desk: Arc<Desk>) -> Self {
+        let (since_ms, handle) = (SystemClock::default().now_ms(), tokio::runtime::Handle::current());
+        Self { store, run, desk, since_ms, handle }
     }
 
     /// Listens in the store. A socket that cannot be had is said and no reason to stop: the run is what matters.
@@ -55,37 +49,61 @@ impl Owner {
 
     fn run_verb(&self, cli: &Cli, output: &mut Output, asker: &Asker) -> Result<Exit, CliError> {
         let reading = Reading::of_store(self.store.clone());
-        if let Verb::Cancel(cancel) = &cli.verb {
-            let run = reading.find(&cancel.run)?;
-            if run == self.run {
-                self.handle
-                    .block_on(self.control.cancel())
-                    .map_err(|error| refused(&error.to_string(), run))?;
-            } else {
-                cancel_at_rest(&reading, run)?;
+        match &cli.verb {
+            Verb::Drive(Drive::Cancel(cancel)) => self.cancel(cancel, &reading, output),
+            Verb::Drive(Drive::Resume(resume)) => self.resume(resume, &reading, output),
+            Verb::Read(verb) if !verb.writes() => {
+                crate::reading::run(verb, &reading, output, &|| asker.has_gone())
             }
-            output.note(&format!("cancelled {}", run.short(12)))?;
-            super::show::document(&reading.load(run)?, output)?;
-            return Ok(Exit::Success);
+            Verb::Drive(_) | Verb::Read(_) | Verb::Aside(_) => Err(self.held(None)),
         }
-        if let Verb::Resume(resume) = &cli.verb {
-            let run = reading.find(resume.run.as_ref().unwrap_or(&RunRef::Last))?;
-            let own = if run == self.run {
-                "this run is going on already"
-            } else {
-                "another run goes on in this store"
-            };
-            return Err(self.held(own));
-        }
-        if matches!(cli.verb, Verb::Run(_) | Verb::Demo(_) | Verb::Rm(_)) {
-            return Err(self.held("another run goes on in this store"));
-        }
-        crate::reading::run(&cli.verb, &reading, output, &|| asker.has_gone())
     }
 
-    fn held(&self, what: &str) -> CliError {
-        CliError::new("held", Exit::Conflict, format!("{what}: process {} holds it", std::process::id()))
-            .hint("--wait waits for it; another --store does not have to")
+    fn cancel(&self, args: &Cancel, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
+        let run = reading.find(&args.run)?;
+        if run == self.run {
+            self.handle
+                .block_on(self.desk.control().cancel())
+                .map_err(|error| refused(&error.to_string(), run))?;
+        } else {
+            cancel_at_rest(reading, run)?;
+        }
+        output.note(&format!("cancelled {}", run.short(12)))?;
+        super::show::document(&reading.load(run)?, output)?;
+        Ok(Exit::Success)
+    }
+
+    /// Goes on with the run that is driven here, once it has paused because a total was reached: for the asker this is as
+    /// if it had resumed it itself.
+    fn resume(&self, args: &Resume, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
+        let run = reading.find(&args.run.clone().unwrap_or_default())?;
+        if run != self.run {
+            return Err(self.held(None));
+        }
+        let loaded = reading.load(run)?;
+        let name = named(&loaded);
+        let wish = self.desk.wish(totals(&args.budget, &loaded.run, run)?);
+        let told = wish.map_err(|unwished| match unwished {
+            Unwished::Running => self.held(Some(format!("the run {name} is going on already"))),
+            Unwished::Stopping(cause) => {
+                self.held(Some(format!("the run {name} is about to pause ({cause})")))
+            }
+            Unwished::Closed => self.held(Some(format!("the run {name} has just come to rest"))),
+        })?;
+        let gone = |_| self.held(Some(format!("the run {name} was not gone on with")));
+        let ended = self.handle.block_on(told).map_err(gone)??;
+        super::show::ended(&ended, &*self.store, false, output)?;
+        Ok(ended.exit())
+    }
+
+    fn held(&self, what: Option<String>) -> CliError {
+        let pid = std::process::id();
+        let holder = Holder { pid, since_ms: self.since_ms, note: format!("run {}", self.run.short(16)) };
+        let what = what.map_or_else(
+            || format!("the store is held by {holder}"),
+            |what| format!("{what}; the store is held by {holder}"),
+        );
+        crate::access::held(what)
     }
 }
 
@@ -97,12 +115,15 @@ impl Answer for Owner {
             // The asker has parsed the same list: this is another version of delm.
             Err(_) => return Exit::Usage.code(),
         };
-        let style = request.style(cli.global.mode());
-        let mut output = Output::new(asker.stdout(), asker.stderr(), style);
+        let style = request.style(&cli.global);
+        let mut output =
+            Output::new(asker.stdout(), asker.stderr(), style).of_store(cli.global.store.as_deref());
         let ended = self.run_verb(&cli, &mut output, asker);
         let flushed = output.flush().map_err(CliError::from);
         match ended.and_then(|exit| flushed.map(|()| exit)) {
             Ok(exit) => exit.code(),
+            // Who waits for the store tries again when it is free, and needs no words meanwhile.
+            Err(error) if error.exit == Exit::Conflict && cli.global.wait.is_some() => error.exit.code(),
             Err(error) => output.report(&error).code(),
         }
     }
@@ -118,105 +139,4 @@ pub(crate) fn ask_owner(path: &Path, list: &[String], output: &mut Output) -> Re
         Err(SocketError::Nobody { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// As [`ask_owner`], for verbs that need the owner.
-///
-/// # Errors
-/// Exit 7 if nobody answers.
-pub(super) fn forward(path: &Path, list: &[String], output: &mut Output) -> Result<Exit, CliError> {
-    ask_owner(path, list, output)?.ok_or_else(|| {
-        CliError::new("held", Exit::Conflict, "the store is held, and its owner does not answer")
-            .hint("--wait waits for it")
-    })
-}
-
-fn refused(what: &str, run: Digest) -> CliError {
-    CliError::new("refused", Exit::Usage, what)
-        .hint("`delm show` says where the run stands")
-        .run(run.to_string())
-}
-
-/// Ends a run that nobody drives.
-///
-/// # Errors
-/// Exit 2 if it is over already.
-pub(super) fn cancel_at_rest(reading: &Reading, run: Digest) -> Result<(), CliError> {
-    let loaded = reading.load(run)?;
-    let name = loaded.run.started().map(|started| started.policy.clone());
-    let policy = name.as_ref().and_then(policy).ok_or_else(|| {
-        refused("this binary does not have the run's policy, so it cannot decide for it", run)
-    })?;
-    let mut dispatcher = Dispatcher::new(policy, loaded.run);
-    let clock = SystemClock::default();
-    // The first entry of a new writer says so, and releases what its dead forerunner held.
-    let resume = Command::Resume { engine: engine(), changes: Vec::new() };
-    dispatcher.engine(&*loaded.blobs, resume, Vec::new(), clock.now_ms());
-    dispatcher.engine(&*loaded.blobs, Command::Cancel, Vec::new(), clock.now_ms());
-    let staged = dispatcher.take_staged();
-    if staged.is_empty() {
-        let refusal = dispatcher.idle_answers().into_iter().find_map(|answered| answered.outcome.err());
-        return Err(refused(&refusal.map(|refusal| refusal.to_string()).unwrap_or_default(), run));
-    }
-    let term = reading.log.acquire(&run).map_err(log_error)?;
-    let batch = staged
-        .into_iter()
-        .map(|staged| Append { run, after: staged.after, term, entry: staged.entry, blobs: staged.blobs })
-        .collect();
-    match reading.log.commit(batch).into_iter().find_map(Result::err) {
-        None => Ok(()),
-        Some(error) => Err(CliError::new("append", Exit::Unexpected, error.to_string()).run(run.to_string())),
-    }
-}
-
-/// Models and changed limits of a run that goes on.
-///
-/// # Errors
-/// Exit 2 for a missing key, or a budget in money without a price.
-pub(super) fn resumption(
-    reading: &Reading,
-    run: Digest,
-    args: &Resume,
-    settings: &Settings,
-    environment: &Environment,
-) -> Result<(Workers, Vec<Change>), CliError> {
-    let loaded = reading.load(run)?;
-    let started = loaded.run.started().cloned();
-    let started = started.ok_or_else(|| refused("the run has no first entry", run))?;
-    let (worker, judge) = (&started.models.worker, &started.models.judge);
-    let providers = models::providers(settings, environment, &[worker, judge])?;
-    let hosts = models::hosts(worker, judge, &providers);
-    if let Some(other) = hosts.iter().find(|host| !started.hosts.contains(host)) {
-        let what = format!("{other} would be called, but the run recorded {}", started.hosts.join(", "));
-        return Err(CliError::usage(what)
-            .hint("name the same server with --base-url, or begin another run")
-            .run(run.to_string()));
-    }
-    let workers = models::workers(worker, judge, &providers)?;
-    let mut changes = Vec::new();
-    let mut change = |limit: &str, value: Option<u64>| {
-        if let Some(value) = value {
-            changes.push(Change { limit: limit.to_owned(), value });
-        }
-    };
-    change("budget_microusd", args.budget.budget_usd);
-    change("budget_tokens", args.budget.budget_tokens);
-    change("deadline_ms", args.budget.deadline);
-    if args.budget.budget_usd.is_some_and(|budget| budget > 0) {
-        refuse_unpriced(&loaded.run, run)?;
-    }
-    Ok((workers, changes))
-}
-
-fn refuse_unpriced(run: &Run, id: Digest) -> Result<(), CliError> {
-    let Some(started) = run.started() else { return Ok(()) };
-    for choice in [&started.models.worker, &started.models.judge] {
-        let builtin = choice.model == delm_core::prompt::BUILTIN;
-        if !builtin && !started.prices.iter().any(|price| price.model == choice.model) {
-            let what =
-                format!("{} had no price when the run began, so --budget-usd cannot be kept", choice.model);
-            return Err(CliError::usage(what).hint("give --budget-tokens").run(id.to_string()));
-        }
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use delm_core::event::{AnswerKind, PauseCause};
 use delm_core::ids::Digest;
 use delm_core::run::Phase;
 use delm_engine::Loaded;
+use delm_log::Log;
 use delm_wire::view::{Began, Citation, RunView};
 
 use super::{Ended, store_path};
@@ -15,6 +16,7 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::output::human::{count, money, plural, span};
 use crate::output::text::{harmless, one_line};
+use crate::reading::next;
 
 /// The first line of a stream.
 ///
@@ -41,7 +43,7 @@ pub(super) fn document(loaded: &Loaded, output: &mut Output) -> Result<(), CliEr
 ///
 /// # Errors
 /// Output that cannot be written.
-pub(super) fn ended(ended: &Ended, demo: bool, output: &mut Output) -> Result<(), CliError> {
+pub(super) fn ended(ended: &Ended, log: &dyn Log, demo: bool, output: &mut Output) -> Result<(), CliError> {
     let view = RunView::of(&ended.run, &*ended.blobs)
         .ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the run has no first entry"))?;
     if output.mode().is_json() {
@@ -50,7 +52,7 @@ pub(super) fn ended(ended: &Ended, demo: bool, output: &mut Output) -> Result<()
     outcome(ended, &view, output)?;
     citations(&view.citations, output)?;
     totals(ended, &view, output)?;
-    next(ended, &view, demo, output)
+    next(ended, &view, log, demo, output)
 }
 
 fn outcome(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliError> {
@@ -138,30 +140,23 @@ fn totals(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliE
     Ok(())
 }
 
-fn next(ended: &Ended, view: &RunView, demo: bool, output: &mut Output) -> Result<(), CliError> {
+fn next(
+    ended: &Ended,
+    view: &RunView,
+    log: &dyn Log,
+    demo: bool,
+    output: &mut Output,
+) -> Result<(), CliError> {
     let run = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
     let cited = ended.run.answer().and_then(|answer| answer.cites.last()).copied();
-    let mut lines = Vec::new();
-    if matches!(ended.run.phase(), Phase::Paused(_)) {
-        let more = match ended.run.phase() {
-            Phase::Paused(PauseCause::Budget) => " --budget-tokens N",
-            Phase::Paused(PauseCause::Deadline) => " --deadline TIME",
-            Phase::Unborn | Phase::Running | Phase::Stopping(_) | Phase::Paused(_) | Phase::Ended(_) => "",
-        };
-        lines.push(format!("delm resume {run}{more}"));
-    }
-    lines.push(format!("delm facts {run}"));
-    if let Some(label) = cited {
-        lines.push(format!("delm unfold {run} {label} --level raw"));
-    }
-    lines.push(format!("delm replay {run}"));
+    let mut lines = next::lines(&ended.run, &run, cited, log)?;
     if demo {
         lines.push("delm run --docs notes/ \"Your question?\"".to_owned());
     }
     output.line("")?;
     output.line("next")?;
     for line in lines {
-        output.line(&format!("  {line}"))?;
+        output.line(&format!("  {}", harmless(&output.paste(&line))))?;
     }
     Ok(())
 }

@@ -36,8 +36,10 @@ pub(crate) struct Watch<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// Where progress is drawn.
     pub(crate) progress: Progress,
-    /// Signals that stop it; none when it is driven for another process.
-    pub(crate) signals: Option<&'a mut Signals>,
+    /// Signals that stop it.
+    pub(crate) signals: &'a mut Signals,
+    /// A signal that came before it was watched.
+    pub(crate) pending: Option<Stop>,
     /// The next entry to write out, with `--jsonl`.
     pub(crate) next: Seq,
     /// Whoever read the entries has gone.
@@ -49,15 +51,16 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// The run could not be driven on; what was acknowledged is durable.
-    pub(crate) async fn follow(mut self, running: Running, output: &mut Output) -> Result<Ended, CliError> {
+    pub(crate) async fn follow(&mut self, running: Running, output: &mut Output) -> Result<Ended, CliError> {
         let (run, control) = (running.run, running.control.clone());
         let (published, blobs) = (running.published.clone(), running.blobs.clone());
         let mut done = std::pin::pin!(running.wait());
         let last = loop {
+            let pending = self.pending.take();
             let stop = async {
-                match self.signals.as_mut() {
-                    Some(signals) => signals.next().await,
-                    None => std::future::pending().await,
+                match pending {
+                    Some(stop) => stop,
+                    None => self.signals.next().await,
                 }
             };
             tokio::select! {
@@ -91,8 +94,7 @@ impl Watch<'_> {
                 .run(run.to_string())
         })?;
         self.write_entries(run, last.head().map(|head| head.seq), output)?;
-        let signal = self.signals.as_ref().and_then(|signals| signals.exit());
-        Ok(Ended { run: last, blobs, signal })
+        Ok(Ended { run: last, blobs, signal: self.signals.exit() })
     }
 
     /// With `--jsonl`, writes the entries that became durable since the last time.

@@ -9,6 +9,7 @@ pub(crate) mod style;
 pub(crate) mod text;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -20,6 +21,8 @@ pub(crate) struct Output {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     style: Style,
+    /// What lines to paste need to find the same store.
+    store: String,
 }
 
 /// Why output could not be written.
@@ -47,7 +50,20 @@ impl From<OutputError> for CliError {
 impl Output {
     /// Output to these two streams, in this style.
     pub(crate) fn new(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, style: Style) -> Self {
-        Self { out, err, style }
+        Self { out, err, style, store: String::new() }
+    }
+
+    /// The same, with lines to paste that name the store as this call's `--store` did: without it they would not find it.
+    pub(crate) fn of_store(mut self, store: Option<&Path>) -> Self {
+        self.store = store
+            .map(|store| format!(" --store {}", text::quoted(&store.to_string_lossy())))
+            .unwrap_or_default();
+        self
+    }
+
+    /// A command line for people to paste.
+    pub(crate) fn paste(&self, line: &str) -> String {
+        format!("{line}{}", self.store)
     }
 
     /// How it is to look.
@@ -86,9 +102,10 @@ impl Output {
         Ok(self.out.write_all(&line)?)
     }
 
-    /// A message on standard error, made harmless. Programs are told nothing but errors, so JSON modes leave it out.
+    /// A message on standard error, made harmless. Programs are told nothing but errors, so JSON modes leave it out, as
+    /// does `--quiet`.
     pub(crate) fn note(&mut self, text: &str) -> Result<(), OutputError> {
-        if self.style.mode.is_json() {
+        if self.style.mode.is_json() || self.style.quiet {
             return Ok(());
         }
         // Messages are not data: standard error may be closed while data flows.
@@ -191,9 +208,23 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_no_messages() {
-        let (mut output, _, err) = capture::output(Style { mode: Mode::Json, ..Style::default() });
-        output.note("for people").unwrap();
-        assert_eq!(err.text(), "");
+    fn programs_and_whoever_wants_quiet_get_no_messages() {
+        for style in [
+            Style { mode: Mode::Json, ..Style::default() },
+            Style { mode: Mode::Jsonl, ..Style::default() },
+            Style { quiet: true, ..Style::default() },
+        ] {
+            let (mut output, _, err) = capture::output(style);
+            output.note("for people").unwrap();
+            assert_eq!(err.text(), "");
+        }
+    }
+
+    #[test]
+    fn lines_to_paste_find_the_store_of_the_call() {
+        let (output, ..) = capture::output(Style::default());
+        assert_eq!(output.paste("delm ls"), "delm ls");
+        let output = output.of_store(Some(Path::new("my store's")));
+        assert_eq!(output.paste("delm ls"), r"delm ls --store 'my store'\''s'");
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Style {
     pub(crate) progress_tty: bool,
     /// Colour on standard error.
     pub(crate) progress_colour: bool,
+    /// `--quiet`: errors are the only messages.
+    pub(crate) quiet: bool,
 }
 
 impl Style {

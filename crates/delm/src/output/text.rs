@@ -77,6 +77,15 @@ fn picture(c: char) -> Option<char> {
     }
 }
 
+/// A word as a shell takes it: in quotes if it holds anything that a shell would read.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

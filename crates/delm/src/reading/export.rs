@@ -12,8 +12,13 @@ use crate::access::{Reading, load_error, log_error};
 use crate::args::read::Export;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::output::style::Mode;
 
 pub(super) fn export(args: &Export, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
+    if output.mode() == Mode::Json {
+        return Err(CliError::usage("an export is many lines of JSON, not one document")
+            .hint("leave --json out, or give --jsonl"));
+    }
     let run = found(&args.of, reading)?;
     lines(run, reading, |line| Ok(output.bytes(line.as_bytes())?))?;
     Ok(Exit::Success)

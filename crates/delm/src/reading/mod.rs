@@ -12,6 +12,7 @@ mod facts;
 mod fold;
 mod log;
 mod ls;
+pub(crate) mod next;
 mod prompt;
 mod queue;
 mod replay;
@@ -24,42 +25,10 @@ mod words;
 use delm_core::ids::{BadName, Digest};
 
 use crate::access::Reading;
-use crate::args::Verb;
-use crate::args::read::{Checkable, OneRun, Page};
+use crate::args::Read;
+use crate::args::read::{OneRun, Page};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::refs::RunRef;
-
-/// The run that a reading verb names, if it is about one. Where it is an export, give `run` a [`Reading::of_export`].
-pub(crate) fn run_of(verb: &Verb) -> Option<RunRef> {
-    let named = match verb {
-        Verb::Show(show) => show.run.clone(),
-        Verb::Log(log) => log.of.run.clone(),
-        Verb::Queue(page) | Verb::Agents(page) | Verb::Calls(page) => page.of.run.clone(),
-        Verb::Facts(facts) => facts.of.run.clone(),
-        Verb::Cat(cat) => cat.run.clone(),
-        Verb::Unfold(unfold) => unfold.run.clone(),
-        Verb::Export(export) => export.of.run.clone(),
-        Verb::Verify(verify) => verify.of.run.clone(),
-        Verb::Replay(replay) => replay.of.run.clone(),
-        Verb::Check(check) => match &check.run {
-            Some(Checkable::Run(run)) => Some(run.clone()),
-            Some(Checkable::Stdin) | None => None,
-        },
-        Verb::Demo(_)
-        | Verb::Run(_)
-        | Verb::Resume(_)
-        | Verb::Cancel(_)
-        | Verb::Ls(_)
-        | Verb::Rm(_)
-        | Verb::Backup(_)
-        | Verb::Doctor
-        | Verb::Config(_)
-        | Verb::Schema(_)
-        | Verb::Completions(_) => return None,
-    };
-    Some(named.unwrap_or_default())
-}
 
 /// Runs a verb that reads, or one of upkeep that needs no more than a store. `gone` says that nothing more can come, or
 /// that nobody listens any more: `log -f` ends then, once it has written what there is.
@@ -67,35 +36,27 @@ pub(crate) fn run_of(verb: &Verb) -> Option<RunRef> {
 /// # Errors
 /// [`CliError`], not yet reported.
 pub(crate) fn run(
-    verb: &Verb,
+    verb: &Read,
     reading: &Reading,
     output: &mut Output,
     gone: &dyn Fn() -> bool,
 ) -> Result<Exit, CliError> {
     match verb {
-        Verb::Ls(args) => ls::ls(args, reading, output),
-        Verb::Show(args) => show::show(args, reading, output),
-        Verb::Log(args) => log::log(args, reading, output, gone),
-        Verb::Queue(args) => queue::queue(args, reading, output),
-        Verb::Agents(args) => agents::agents(args, reading, output),
-        Verb::Facts(args) => facts::facts(args, reading, output),
-        Verb::Calls(args) => calls::calls(args, reading, output),
-        Verb::Cat(args) => cat::cat(args, reading, output),
-        Verb::Unfold(args) => unfold::unfold(args, reading, output),
-        Verb::Export(args) => export::export(args, reading, output),
-        Verb::Verify(args) => verify::verify(args, reading, output),
-        Verb::Replay(args) => replay::replay(args, reading, output),
-        Verb::Check(_) => check::of_run(&run_of(verb).unwrap_or_default(), reading, output),
-        Verb::Rm(args) => upkeep::rm(args, reading, output),
-        Verb::Backup(args) => upkeep::backup(args, reading, output),
-        Verb::Demo(_)
-        | Verb::Run(_)
-        | Verb::Resume(_)
-        | Verb::Cancel(_)
-        | Verb::Doctor
-        | Verb::Config(_)
-        | Verb::Schema(_)
-        | Verb::Completions(_) => Err(CliError::new("internal", Exit::Unexpected, "this verb does not read")),
+        Read::Ls(args) => ls::ls(args, reading, output),
+        Read::Show(args) => show::show(args, reading, output),
+        Read::Log(args) => log::log(args, reading, output, gone),
+        Read::Queue(args) => queue::queue(args, reading, output),
+        Read::Agents(args) => agents::agents(args, reading, output),
+        Read::Facts(args) => facts::facts(args, reading, output),
+        Read::Calls(args) => calls::calls(args, reading, output),
+        Read::Cat(args) => cat::cat(args, reading, output),
+        Read::Unfold(args) => unfold::unfold(args, reading, output),
+        Read::Export(args) => export::export(args, reading, output),
+        Read::Verify(args) => verify::verify(args, reading, output),
+        Read::Replay(args) => replay::replay(args, reading, output),
+        Read::Check(_) => check::of_run(&verb.run().unwrap_or_default(), reading, output),
+        Read::Rm(args) => upkeep::rm(args, reading, output),
+        Read::Backup(args) => upkeep::backup(args, reading, output),
     }
 }
 

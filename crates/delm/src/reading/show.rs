@@ -16,7 +16,7 @@ use crate::args::read::OneRun;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::output::human::{count, money, plural, span, time};
-use crate::output::text::one_line;
+use crate::output::text::{harmless, one_line};
 
 /// Ready jobs that people are shown.
 const READY_SHOWN: usize = 6;
@@ -221,18 +221,10 @@ fn next(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> R
         );
     }
     let name = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
-    if view.resumable {
-        let more = match view.cause.as_ref().map(|cause| cause.0) {
-            Some(PauseCause::Budget) if run.limits().budget_tokens > 0 => " --budget-tokens N",
-            Some(PauseCause::Budget) => " --budget-usd N",
-            Some(PauseCause::Deadline) => " --deadline TIME",
-            Some(PauseCause::Interrupt | PauseCause::Provider) | None => "",
-        };
-        paragraph(output, 2, &format!("delm resume {name}{more}"))?;
+    let cited = view.citations.last().map(|cited| cited.fact.0);
+    for line in super::next::lines(run, &name, cited, &*reading.log)? {
+        // Not broken at the terminal's edge: what is pasted must be one line.
+        output.line(&format!("  {}", harmless(&output.paste(&line))))?;
     }
-    paragraph(output, 2, &format!("delm facts {name}"))?;
-    if let Some(cited) = view.citations.last() {
-        paragraph(output, 2, &format!("delm unfold {name} {} --level raw", cited.fact.0))?;
-    }
-    paragraph(output, 2, &format!("delm replay {name}"))
+    Ok(())
 }

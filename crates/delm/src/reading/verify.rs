@@ -27,45 +27,145 @@ const DAMAGE_SHOWN: usize = 5;
 const PAGE: usize = 1_000;
 
 pub(super) fn verify(args: &Verify, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-    let run = found(&args.of, reading)?;
+    let view = if args.all { of_store(reading)? } else { of_run(found(&args.of, reading)?, reading)? };
+    if output.mode().is_json() {
+        output.json(&view)?;
+    } else {
+        say(&view, output)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// One run, and of its store the journal from end to end.
+fn of_run(run: Digest, reading: &Reading) -> Result<Verified, CliError> {
     let report = match &reading.store {
-        Some(store) => Some(checked(store, run)?),
+        Some(store) => Some(checked(store, Scope::Run(run)).map_err(|error| error.run(run.to_string()))?),
         None => None,
     };
+    let (loaded, named) = law(run, reading)?;
+    let state = &loaded.run;
+    let head = state.head();
+    let head =
+        head.ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the run has no first entry"))?;
+    let redacted = state.redacted().size() as u64;
+    let others = match &reading.store {
+        Some(_) => runs(reading)?.saturating_sub(1),
+        None => 0,
+    };
+    let others = (others > 0).then(|| {
+        format!("the chain and the blobs of {}: `delm verify --all` does", plural(others, "other run"))
+    });
+    Ok(Verified {
+        run: Some(Word(run)),
+        head: Some(head.into()),
+        tree: Some(state.tree().into()),
+        runs: 1,
+        entries: state.tree().size(),
+        blobs: report.as_ref().map_or(named.saturating_sub(redacted), |(report, _)| report.blobs),
+        redacted,
+        not_looked_at: others.into_iter().collect(),
+        ..seen(report.as_ref())
+    })
+}
+
+/// Everything in a store: every record, and every run by the law.
+fn of_store(reading: &Reading) -> Result<Verified, CliError> {
+    let store = reading.store.as_ref().ok_or_else(|| {
+        CliError::usage("--all is of a store; an export holds one run").hint("leave --all out")
+    })?;
+    let report = checked(store, Scope::All)?;
+    let mut broken = Broken::default();
+    let mut after = None;
+    loop {
+        let page = reading.log.runs(after, PAGE).map_err(log_error)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.number);
+        for info in &page {
+            if let Err(error) = law(info.run, reading) {
+                broken.add(format!("run {}: {}", info.run, error.message));
+            }
+        }
+    }
+    broken.none()?;
+    let (counts, _) = &report;
+    Ok(Verified {
+        runs: counts.runs,
+        entries: counts.entries,
+        blobs: counts.blobs,
+        redacted: counts.blobs_redacted,
+        ..seen(Some(&report))
+    })
+}
+
+/// A run folded, with the number of blobs it names, each of which is there.
+fn law(run: Digest, reading: &Reading) -> Result<(Loaded, u64), CliError> {
     let head = info(reading, run)?.head.seq;
     let mut names = BTreeSet::new();
     let loaded = fold(reading, run, head, |_, sealed| names.extend(named_by(&sealed.entry)))?;
     let missing = missing(reading, run, &loaded, &names)?;
     if let Some(hash) = missing {
-        return Err(damaged(format!("blob {hash} is named by the run, but its bytes are not there"), run));
+        let what = format!("blob {hash} is named by the run, but its bytes are not there");
+        return Err(damaged(what).run(run.to_string()));
     }
-    let view = view(run, &loaded, report.as_ref(), names.len() as u64)?;
-    if output.mode().is_json() {
-        output.json(&view)?;
-        return Ok(Exit::Success);
-    }
-    say(&view, output)?;
-    Ok(Exit::Success)
+    Ok((loaded, names.len() as u64))
 }
 
-/// The store's own check of this run, and of the journal from end to end.
-fn checked(store: &Store, run: Digest) -> Result<(VerifyReport, u64), CliError> {
+/// How many runs the store has.
+fn runs(reading: &Reading) -> Result<u64, CliError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = reading.log.runs(after, PAGE).map_err(log_error)?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some(last.number);
+        count += page.len() as u64;
+    }
+}
+
+/// The store's own check, and of the journal from end to end; with it the values of the index put back meanwhile.
+fn checked(store: &Store, scope: Scope) -> Result<(VerifyReport, u64), CliError> {
     let before = store.health().entries_healed;
-    let report = store.verify(Scope::Run(run)).map_err(log_error)?;
-    if report.is_whole() {
-        let healed = store.health().entries_healed.saturating_sub(before);
-        return Ok((report, healed));
-    }
-    let places: Vec<String> = report.damage.iter().take(DAMAGE_SHOWN).map(ToString::to_string).collect();
-    let more = report.damaged.saturating_sub(places.len() as u64);
-    let more = if more > 0 { format!("\nand {}", plural(more, "place")) } else { String::new() };
-    Err(damaged(format!("{}{more}", places.join("\n")), run))
+    let report = store.verify(scope).map_err(log_error)?;
+    let mut broken = Broken { places: Vec::new(), more: report.damaged };
+    report.damage.iter().for_each(|place| broken.name(place.to_string()));
+    broken.none()?;
+    let healed = store.health().entries_healed.saturating_sub(before);
+    Ok((report, healed))
 }
 
-fn damaged(what: String, run: Digest) -> CliError {
+/// Places that are damaged: the first are named, the rest counted.
+#[derive(Default)]
+struct Broken {
+    places: Vec<String>,
+    more: u64,
+}
+
+impl Broken {
+    fn add(&mut self, place: String) {
+        self.more += 1;
+        self.name(place);
+    }
+
+    /// Names one of those counted.
+    fn name(&mut self, place: String) {
+        if self.places.len() < DAMAGE_SHOWN {
+            self.places.push(place);
+            self.more = self.more.saturating_sub(1);
+        }
+    }
+
+    fn none(self) -> Result<(), CliError> {
+        if self.places.is_empty() && self.more == 0 {
+            return Ok(());
+        }
+        let more =
+            if self.more > 0 { format!("\nand {}", plural(self.more, "place")) } else { String::new() };
+        Err(damaged(format!("{}{more}", self.places.join("\n"))))
+    }
+}
+
+fn damaged(what: String) -> CliError {
     CliError::new("corrupt", Exit::Integrity, what)
         .hint("keep the store as it is, and go on from a backup or an export")
-        .run(run.to_string())
 }
 
 /// A blob that the run names and the log does not have. An export was held against its names when it was read.
@@ -92,32 +192,25 @@ fn missing(
     Ok(wanted.first().copied())
 }
 
-fn view(
-    run: Digest,
-    loaded: &Loaded,
-    report: Option<&(VerifyReport, u64)>,
-    named: u64,
-) -> Result<Verified, CliError> {
-    let state = &loaded.run;
-    let redacted = state.redacted().size() as u64;
-    let head = state.head();
-    let head =
-        head.ok_or_else(|| CliError::new("internal", Exit::Unexpected, "the run has no first entry"))?;
+/// A document of nothing yet but the store.
+fn seen(report: Option<&(VerifyReport, u64)>) -> Verified {
     let store = report.map(|(report, healed)| StoreChecked {
         journal_bytes: report.journal_bytes,
         journal_records: report.records,
         healed: healings(report, *healed),
     });
-    Ok(Verified {
+    Verified {
         schema: VerifyTag,
-        run: Word(run),
-        head: head.into(),
-        tree: state.tree().into(),
-        entries: state.tree().size(),
-        blobs: report.map_or(named.saturating_sub(redacted), |(report, _)| report.blobs),
-        redacted,
+        run: None,
+        head: None,
+        tree: None,
+        runs: 0,
+        entries: 0,
+        blobs: 0,
+        redacted: 0,
         store,
-    })
+        not_looked_at: Vec::new(),
+    }
 }
 
 /// What was put right, in words.
@@ -142,7 +235,10 @@ fn healings(report: &VerifyReport, entries: u64) -> Vec<String> {
 }
 
 fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
-    named(output, "run", &view.run.0.to_string())?;
+    match &view.run {
+        Some(run) => named(output, "run", &run.0.to_string())?,
+        None => named(output, "store", &format!("{}, all of it", plural(view.runs, "run")))?,
+    }
     let redacted = if view.redacted > 0 { format!(", {} redacted", view.redacted) } else { String::new() };
     let counts = format!("{}, {}{redacted}", plural_entries(view.entries), plural(view.blobs, "blob"));
     named(output, "whole", &format!("{counts}: every hash, the chain, and the law of every entry"))?;
@@ -167,8 +263,11 @@ fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
             }
         }
     }
-    named(output, "head", &format!("{} {}", view.head.seq, view.head.id.0))?;
-    named(output, "tree", &format!("{} {}", view.tree.size, view.tree.root.0))
+    if let (Some(head), Some(tree)) = (&view.head, &view.tree) {
+        named(output, "head", &format!("{} {}", head.seq, head.id.0))?;
+        named(output, "tree", &format!("{} {}", tree.size, tree.root.0))?;
+    }
+    view.not_looked_at.iter().try_for_each(|what| named(output, "not seen", what))
 }
 
 fn plural_entries(entries: u64) -> String {

@@ -14,8 +14,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::held;
+use crate::args::Global;
 use crate::error::{CliError, Exit};
-use crate::output::style::{Mode, Style};
+use crate::output::style::Style;
 
 /// The version of the protocol. Both sides must speak the same.
 pub(crate) const PROTOCOL: u32 = 1;
@@ -50,10 +52,11 @@ impl Request {
         }
     }
 
-    /// How the asker wants its output, in the mode its arguments ask for.
-    pub(crate) fn style(&self, mode: Mode) -> Style {
+    /// How the asker wants its output, given the flags among its arguments.
+    pub(crate) fn style(&self, global: &Global) -> Style {
         Style {
-            mode,
+            mode: global.mode(),
+            quiet: global.quiet,
             columns: self.columns,
             colour: self.colour,
             progress_tty: false,
@@ -115,11 +118,9 @@ impl From<SocketError> for CliError {
         match error {
             SocketError::Output(error) => error.into(),
             SocketError::Io { .. } => Self::new("io", Exit::Unexpected, error.to_string()),
-            SocketError::Refused { refusal } => {
-                Self::new("store_held", Exit::Conflict, refusal.message).hint(refusal.hint)
-            }
+            SocketError::Refused { refusal } => held(refusal.message).hint(refusal.hint),
             SocketError::Nobody { .. } | SocketError::CutOff | SocketError::Protocol { .. } => {
-                Self::new("store_held", Exit::Conflict, error.to_string()).hint("try again")
+                held(error.to_string()).hint("try again")
             }
         }
     }

@@ -37,16 +37,39 @@ impl ShortPath {
         if plain.as_os_str().len() <= PATH_BYTES_MAX {
             return Ok(Self { path: plain, _link: None });
         }
-        let target = store.canonicalize()?;
-        for folder in [std::env::temp_dir(), PathBuf::from("/tmp")] {
-            let link = tempfile::Builder::new().prefix("delm").tempdir_in(&folder)?;
-            let path = link.path().join("s").join(NAME);
-            if path.as_os_str().len() <= PATH_BYTES_MAX {
-                symlink(&target, link.path().join("s"))?;
-                return Ok(Self { path, _link: Some(link) });
+        Self::by_link(&store.canonicalize()?, &[std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()])
+    }
+
+    /// By way of the first of these folders in which a link can be made.
+    fn by_link(target: &Path, folders: &[PathBuf]) -> io::Result<Self> {
+        let mut tried: Vec<String> = Vec::new();
+        for folder in folders {
+            match Self::link_in(folder, target) {
+                Ok(short) => return Ok(short),
+                // The variable names one of the others, mostly.
+                Err(error) => {
+                    let why = format!("{}: {}", folder.display(), error.kind());
+                    if !tried.contains(&why) {
+                        tried.push(why);
+                    }
+                }
             }
         }
-        Err(io::Error::new(io::ErrorKind::InvalidFilename, "the temporary folder's own path is too long"))
+        let what = format!(
+            "its path is longer than {PATH_BYTES_MAX} bytes, and no folder takes a link to it ({}); set TMPDIR to one that does",
+            tried.join("; ")
+        );
+        Err(io::Error::other(what))
+    }
+
+    fn link_in(folder: &Path, target: &Path) -> io::Result<Self> {
+        let link = tempfile::Builder::new().prefix("delm").tempdir_in(folder)?;
+        let path = link.path().join("s").join(NAME);
+        if path.as_os_str().len() > PATH_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its own path is too long"));
+        }
+        symlink(target, link.path().join("s"))?;
+        Ok(Self { path, _link: Some(link) })
     }
 
     /// The path.
@@ -83,5 +106,21 @@ mod tests {
     #[test]
     fn a_deep_store_that_is_not_there_is_an_error() {
         assert!(ShortPath::to(Path::new(&"/no".repeat(60))).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_link_is_passed_over_and_named_if_none_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, file) = (folder.path().join("missing"), folder.path().join("file"));
+        std::fs::write(&file, "").unwrap();
+        let bad = [missing.clone(), file.clone(), missing.clone()];
+        let error = ShortPath::by_link(folder.path(), &bad).err().unwrap().to_string();
+        for path in [&missing, &file] {
+            assert_eq!(error.matches(&format!("{}: ", path.display())).count(), 1, "{error}");
+        }
+        assert!(error.contains("set TMPDIR"), "{error}");
+        let good = std::env::temp_dir();
+        let short = ShortPath::by_link(folder.path(), &[missing, good.clone()]).unwrap();
+        assert!(short.path().starts_with(good));
     }
 }

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use delm_core::limits::LIMITS;
 use delm_core::prompt::TEMPLATES;
-use serde::Serialize;
+use delm_wire::view::{ConfigItem, ConfigTag, LimitItem, LimitsTag, PromptItem, PromptsTag};
 
 use crate::args::upkeep::ConfigVerb;
+use crate::config::Settings;
 use crate::config::key::{Key, Kind, known};
 use crate::config::secret::source;
-use crate::config::{Settings, without_credentials};
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -32,13 +32,6 @@ pub(crate) fn config(
     }
 }
 
-#[derive(Serialize)]
-struct ShownSetting {
-    key: String,
-    value: String,
-    origin: String,
-}
-
 fn show(
     origin: bool,
     settings: &Settings,
@@ -48,7 +41,7 @@ fn show(
     let mut shown: Vec<_> = settings
         .all()
         .into_iter()
-        .map(|(key, setting)| ShownSetting {
+        .map(|(key, setting)| ConfigItem {
             value: redacted(&key, &setting.text),
             key: key.to_string(),
             origin: setting.origin.to_string(),
@@ -57,12 +50,12 @@ fn show(
     for (_, provider, ..) in delm_llm::Api::ALL {
         if let Some(source) = source(settings, environment, provider) {
             let key = format!("provider.{provider}.api_key");
-            shown.push(ShownSetting { key, value: "(set)".into(), origin: source.to_string() });
+            shown.push(ConfigItem { key, value: "(set)".into(), origin: source.to_string() });
         }
     }
     let three = [Column::text("key"), Column::text("value"), Column::text("origin")];
     let columns = if origin { &three[..] } else { three.get(..2).unwrap_or(&three) };
-    let layout = Layout { schema: "delm.config/1", run: None, columns, wrap: true, limit: None };
+    let layout = Layout { schema: ConfigTag::TEXT, run: None, columns, wrap: true, limit: None };
     let mut listing = Listing::begin(output, layout)?;
     for item in &shown {
         listing.push(item, || {
@@ -74,23 +67,13 @@ fn show(
     Ok(listing.finish(None)?)
 }
 
-/// A command may hold a key in its words, an address in its user part.
+/// A command may hold a key in its words, an address in its user part and in its query.
 fn redacted(key: &Key, text: &str) -> String {
     match known(key).map(|known| known.kind) {
         Ok(Kind::KeyCommand) => "(set)".into(),
-        Ok(Kind::Url) => without_credentials(text),
+        Ok(Kind::Url) => delm_llm::url::shown(text),
         Ok(_) | Err(_) => text.to_owned(),
     }
-}
-
-#[derive(Serialize)]
-struct ShownLimit {
-    name: &'static str,
-    value: u64,
-    default: u64,
-    low: u64,
-    high: u64,
-    about: &'static str,
 }
 
 fn limits(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
@@ -103,18 +86,18 @@ fn limits(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
         Column::number("high"),
         Column::text("about"),
     ];
-    let layout = Layout { schema: "delm.limits/1", run: None, columns, wrap: true, limit: None };
+    let layout = Layout { schema: LimitsTag::TEXT, run: None, columns, wrap: true, limit: None };
     let mut listing = Listing::begin(output, layout)?;
     for info in LIMITS {
         let value = set.get(info.name).unwrap_or(info.default);
         let about = info.about.trim();
-        let item = ShownLimit {
-            name: info.name,
+        let item = LimitItem {
+            name: info.name.to_owned(),
             value,
             default: info.default,
             low: info.low,
             high: info.high,
-            about,
+            about: about.to_owned(),
         };
         listing.push(&item, || {
             let numbers = [value, info.default, info.low, info.high].map(|number| number.to_string());
@@ -122,12 +105,6 @@ fn limits(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
         })?;
     }
     Ok(listing.finish(None)?)
-}
-
-#[derive(Serialize)]
-struct ShownPrompt {
-    part: &'static str,
-    file: String,
 }
 
 /// Writes every built-in template as `PART.txt`; if one is there already, nothing is written.
@@ -139,15 +116,15 @@ fn prompts(folder: &Path, output: &mut Output) -> Result<(), CliError> {
     }
     std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder.display(), &error))?;
     let columns = &[Column::text("part"), Column::text("file")];
-    let layout = Layout { schema: "delm.prompts/1", run: None, columns, wrap: true, limit: None };
+    let layout = Layout { schema: PromptsTag::TEXT, run: None, columns, wrap: true, limit: None };
     let mut listing = Listing::begin(output, layout)?;
     for (part, text) in TEMPLATES {
         let path = path_of(part);
         let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| CliError::io(path.display(), &error))?;
-        let item = ShownPrompt { part, file: path.to_string_lossy().into_owned() };
-        listing.push(&item, || vec![item.part.into(), item.file.clone()])?;
+        let item = PromptItem { part: (*part).to_owned(), file: path.to_string_lossy().into_owned() };
+        listing.push(&item, || vec![item.part.clone(), item.file.clone()])?;
     }
     Ok(listing.finish(None)?)
 }
@@ -203,7 +180,7 @@ mod tests {
     fn keys_are_never_shown() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("delm")).unwrap();
-        let own = "[provider.openai]\napi_key_cmd = \"echo sk-secret\"\nbase_url = \"https://me:sk-secret@box/v1\"\n";
+        let own = "[provider.openai]\napi_key_cmd = \"echo sk-secret\"\nbase_url = \"https://me:sk-secret@box/v1?api_key=sk-secret\"\n";
         std::fs::write(folder.path().join("delm/config.toml"), own).unwrap();
         let home = folder.path().to_str().unwrap();
         let environment = Environment::of(&[("XDG_CONFIG_HOME", home), ("ANTHROPIC_API_KEY", "sk-secret")]);
@@ -213,7 +190,7 @@ mod tests {
             show(true, &settings, &environment, &mut output).unwrap();
             assert!(!out.text().contains("sk-secret"), "{}", out.text());
             assert!(out.text().contains("provider.anthropic.api_key"), "{}", out.text());
-            assert!(out.text().contains("https://box/v1"), "{}", out.text());
+            assert!(out.text().contains("@box/v1?api_key="), "{}", out.text());
         }
     }
 

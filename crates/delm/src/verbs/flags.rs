@@ -4,7 +4,7 @@
 
 use crate::args::ask::{Budget, Input, Team};
 use crate::args::value::SetLimit;
-use crate::args::{Cli, Global, Verb};
+use crate::args::{Cli, Drive, Global, Verb};
 use crate::config::key::Key;
 use crate::config::layer::Layer;
 use crate::config::{Origin, Setting};
@@ -15,37 +15,18 @@ pub(crate) fn layer(cli: &Cli) -> Layer {
     let mut flags = Flags(Vec::new());
     flags.global(&cli.global);
     match &cli.verb {
-        Verb::Run(run) => {
+        Verb::Drive(Drive::Run(run)) => {
             flags.team(&run.team);
             flags.budget(&run.budget);
             flags.input(&run.input);
             flags.limits(&run.set);
         }
-        Verb::Demo(demo) => flags.maybe("--agents", &["agents"], demo.agents),
-        Verb::Resume(resume) => {
+        Verb::Drive(Drive::Demo(demo)) => flags.maybe("--agents", &["agents"], demo.agents),
+        Verb::Drive(Drive::Resume(resume)) => {
             flags.budget(&resume.budget);
             flags.maybe("--base-url", &["provider", "openai", "base_url"], resume.base_url.as_ref());
         }
-        Verb::Cancel(_)
-        | Verb::Ls(_)
-        | Verb::Show(_)
-        | Verb::Log(_)
-        | Verb::Queue(_)
-        | Verb::Agents(_)
-        | Verb::Facts(_)
-        | Verb::Calls(_)
-        | Verb::Cat(_)
-        | Verb::Unfold(_)
-        | Verb::Export(_)
-        | Verb::Verify(_)
-        | Verb::Replay(_)
-        | Verb::Check(_)
-        | Verb::Rm(_)
-        | Verb::Backup(_)
-        | Verb::Doctor
-        | Verb::Config(_)
-        | Verb::Schema(_)
-        | Verb::Completions(_) => {}
+        Verb::Drive(Drive::Cancel(_)) | Verb::Read(_) | Verb::Aside(_) => {}
     }
     flags.0
 }

@@ -13,7 +13,7 @@ use delm_log::OpenError;
 
 use crate::access::{LOOK_AGAIN, Opening, Reading, open_error};
 use crate::args::value::Wait;
-use crate::args::{Cli, Verb};
+use crate::args::{Aside, Cli, Read, Verb};
 use crate::config::Settings;
 use crate::doctor::doctor;
 use crate::environment::Environment;
@@ -43,67 +43,46 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(cli: Cli, context: Context<'_>) -> Result<Exit, CliError> {
     let Context { environment, settings, output, arguments } = context;
     let (wait, quiet) = (cli.global.wait, cli.global.quiet);
-    let live = |output| Live { environment, settings, output, wait, quiet };
     match cli.verb {
-        Verb::Doctor => doctor(settings, environment, output)?,
-        Verb::Config(config) => config::config(&config.what, settings, environment, output)?,
-        Verb::Completions(completions) => upkeep::completions(completions.shell, output)?,
-        Verb::Schema(schema) => upkeep::schema(schema.name.as_deref(), output)?,
-        Verb::Demo(demo) => return live::demo(demo, live(output)),
-        Verb::Run(run) => return live::run(run, live(output)),
-        Verb::Resume(resume) => return live::resume(&resume, arguments, live(output)),
-        Verb::Cancel(cancel) => return live::cancel(&cancel, arguments, live(output)),
-        Verb::Check(check) if check::is_of_no_store(&check) => {
-            return check::check(&check, environment, output);
+        Verb::Drive(drive) => {
+            live::run(drive, arguments, Live { environment, settings, output, wait, quiet })
         }
-        verb @ (Verb::Ls(_)
-        | Verb::Show(_)
-        | Verb::Log(_)
-        | Verb::Queue(_)
-        | Verb::Agents(_)
-        | Verb::Facts(_)
-        | Verb::Calls(_)
-        | Verb::Cat(_)
-        | Verb::Unfold(_)
-        | Verb::Export(_)
-        | Verb::Verify(_)
-        | Verb::Replay(_)
-        | Verb::Check(_)
-        | Verb::Rm(_)
-        | Verb::Backup(_)) => {
-            return read(&verb, (&settings.store(), environment.directory()), wait, arguments, output);
+        Verb::Read(Read::Check(check)) if check::is_of_no_store(&check) => {
+            check::check(&check, environment, output)
+        }
+        Verb::Read(verb) => {
+            read(&verb, (&settings.store(), environment.directory()), wait, arguments, output)
+        }
+        Verb::Aside(aside) => {
+            match aside {
+                Aside::Doctor => doctor(settings, environment, output)?,
+                Aside::Config(config) => config::config(&config.what, settings, environment, output)?,
+                Aside::Completions(completions) => upkeep::completions(completions.shell, output)?,
+                Aside::Schema(schema) => upkeep::schema(schema.name.as_deref(), output)?,
+            }
+            Ok(Exit::Success)
         }
     }
-    Ok(Exit::Success)
-}
-
-/// The arguments for another process: paths do not depend on where that one runs.
-fn absolute(verb: &Verb, arguments: &[String], here: &Path) -> Vec<String> {
-    let Verb::Backup(backup) = verb else { return arguments.to_vec() };
-    let relative = backup.dir.to_string_lossy();
-    let whole = here.join(&backup.dir).to_string_lossy().into_owned();
-    arguments.iter().map(|word| if *word == relative { whole.clone() } else { word.clone() }).collect()
 }
 
 /// Runs a reading verb: over an export, over the store, or in the process that owns the store.
 fn read(
-    verb: &Verb,
+    verb: &Read,
     (path, here): (&Path, &Path),
     wait: Option<Wait>,
     arguments: &[String],
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    if let Some(RunRef::Export(export)) = reading::run_of(verb) {
+    if let Some(RunRef::Export(export)) = verb.run() {
         return reading::run(verb, &Reading::of_export(&export)?, output, &|| true);
     }
-    let writes = matches!(verb, Verb::Rm(_));
-    let arguments = &absolute(verb, arguments, here);
+    let writes = verb.writes();
     let mut told = false;
     loop {
-        let opening =
-            Opening { path, create: false, wait: if writes { wait } else { None }, note: "reading" };
-        match opening.open(output) {
-            Ok(store) => {
+        let opening = Opening::new(path, false, if writes { wait } else { None }, "reading");
+        match opening.open() {
+            Ok((store, repairs)) => {
+                repairs.iter().try_for_each(|line| output.note(line))?;
                 // Nobody else can write while this process holds the store: nothing more can come.
                 let ended = reading::run(verb, &Reading::of_store(store.clone()), output, &|| true);
                 live::close(store)?;
@@ -112,7 +91,7 @@ fn read(
             Err(error @ OpenError::Held { .. }) if writes => return Err(open_error(&error)),
             // The owner answers, or holds the store for a moment only, as this process would.
             Err(error @ OpenError::Held { .. }) => {
-                match live::ask_owner(path, &forwarded(verb, arguments, output.mode())?, output)? {
+                match live::ask_owner(path, &forwarded(verb, arguments, here, output.mode()), output)? {
                     Some(exit) => return Ok(exit),
                     None => {
                         if !std::mem::replace(&mut told, true) {
@@ -128,16 +107,16 @@ fn read(
 }
 
 /// The arguments as the owner of the store is given them: its working directory is another one.
-fn forwarded(verb: &Verb, arguments: &[String], mode: Mode) -> Result<Vec<String>, CliError> {
-    let Verb::Backup(backup) = verb else { return Ok(arguments.to_vec()) };
-    let dir = std::path::absolute(&backup.dir).map_err(|error| CliError::io(backup.dir.display(), &error))?;
+fn forwarded(verb: &Read, arguments: &[String], here: &Path, mode: Mode) -> Vec<String> {
+    let Read::Backup(backup) = verb else { return arguments.to_vec() };
     let mode = match mode {
         Mode::People => None,
         Mode::Json => Some("--json"),
         Mode::Jsonl => Some("--jsonl"),
     };
+    let dir = here.join(&backup.dir).to_string_lossy().into_owned();
     let words = std::iter::once("backup").chain(mode).chain(["--"]).map(str::to_owned);
-    Ok(words.chain([dir.to_string_lossy().into_owned()]).collect())
+    words.chain([dir]).collect()
 }
 
 #[cfg(test)]
@@ -146,13 +125,14 @@ mod tests {
 
     #[test]
     fn the_owner_is_told_where_a_copy_goes_from_here() {
-        let list = ["backup", "backup", "--json"].map(str::to_owned);
-        let cli = Cli::parse_from_list(std::iter::once("delm".to_owned()).chain(list.clone())).unwrap();
-        let told = forwarded(&cli.verb, &list, Mode::Json).unwrap();
-        let here = std::env::current_dir().unwrap().join("backup").to_string_lossy().into_owned();
-        assert_eq!(told, ["backup", "--json", "--", here.as_str()]);
-        let list = ["show", "last"].map(str::to_owned);
-        let cli = Cli::parse_from_list(std::iter::once("delm".to_owned()).chain(list.clone())).unwrap();
-        assert_eq!(forwarded(&cli.verb, &list, Mode::People).unwrap(), list);
+        let told = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|word| (*word).to_owned()).collect();
+            let cli = Cli::parse_from_list(std::iter::once("delm".to_owned()).chain(list.clone())).unwrap();
+            let Verb::Read(verb) = &cli.verb else { panic!("{list:?}") };
+            forwarded(verb, &list, Path::new("/srv"), cli.global.mode())
+        };
+        assert_eq!(told(&["backup", "backup", "--json"]), ["backup", "--json", "--", "/srv/backup"]);
+        assert_eq!(told(&["backup", "/mnt/x"]), ["backup", "--", "/mnt/x"]);
+        assert_eq!(told(&["show", "last"]), ["show", "last"]);
     }
 }

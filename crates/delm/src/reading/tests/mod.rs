@@ -22,7 +22,7 @@ use delm_engine::{Clock, Workers, start};
 use delm_log::{OpenOptions, Store};
 
 use crate::access::Reading;
-use crate::args::Cli;
+use crate::args::{Cli, Verb};
 use crate::error::{CliError, Exit};
 use crate::output::capture;
 use crate::output::style::{Mode, Style};
@@ -63,8 +63,14 @@ impl Ran {
     }
 }
 
-const JSON: Style =
-    Style { mode: Mode::Json, columns: None, colour: false, progress_tty: false, progress_colour: false };
+const JSON: Style = Style {
+    mode: Mode::Json,
+    columns: None,
+    colour: false,
+    progress_tty: false,
+    progress_colour: false,
+    quiet: false,
+};
 const PIPE: Style = Style { mode: Mode::People, ..JSON };
 const TERMINAL: Style = Style { columns: Some(80), ..PIPE };
 
@@ -76,7 +82,8 @@ fn ran(reading: &Reading, line: &str, style: Style) -> Ran {
 fn ran_until(reading: &Reading, line: &str, style: Style, gone: &dyn Fn() -> bool) -> Ran {
     let cli = Cli::parse_from_list(std::iter::once("delm").chain(line.split_whitespace())).unwrap();
     let (mut output, out, err) = capture::output(style);
-    let ended = super::run(&cli.verb, reading, &mut output, gone);
+    let Verb::Read(verb) = &cli.verb else { panic!("{line} does not read") };
+    let ended = super::run(verb, reading, &mut output, gone);
     Ran { ended, out: out.text(), err: err.text() }
 }
 

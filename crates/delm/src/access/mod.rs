@@ -2,31 +2,26 @@
 //!
 //! Refuses to write: it opens, waits, and finds the run that a reference means.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+mod export;
+mod open;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delm_core::entry::{Blob, Blobs};
+use delm_core::entry::Blobs;
 use delm_core::event::Event;
 use delm_core::ids::Digest;
 use delm_engine::{Loaded, load};
-use delm_log::{
-    Append, Found, Log, LogError, MemoryLog, OpenError, OpenOptions, OpenReport, RunInfo, Store, Wait,
-};
-use delm_wire::export::{Reader, Record};
+use delm_log::{Found, Log, LogError, RunInfo, Store};
 
-use crate::args::value;
 use crate::error::{CliError, Exit};
-use crate::output::Output;
 use crate::refs::{RunName, RunRef};
+use export::ExportLog;
+pub(crate) use open::{Holder, Opening, held, open_error};
 
 /// Runs looked at in one step when a name is searched for.
 const PAGE: usize = 64;
-
-/// The longest line of an export, in bytes: a blob at its greatest, as base64.
-const LINE_BYTES_MAX: u64 = 2 << 30;
 
 /// Runs that can be read.
 #[derive(Clone)]
@@ -50,8 +45,9 @@ impl Reading {
     /// # Errors
     /// Exit 8 if there is no such file, 4 if it is not whole.
     pub(crate) fn of_export(path: &Path) -> Result<Self, CliError> {
-        let run = read_export(path)?;
-        Ok(Self { log: Arc::new(run.0), store: None, only: Some(run.1) })
+        let export = ExportLog::open(path)?;
+        let only = Some(export.run());
+        Ok(Self { log: Arc::new(export), store: None, only })
     }
 
     /// The run that a reference means.
@@ -179,132 +175,17 @@ pub(crate) fn load_error(error: &delm_engine::LoadError, run: Digest) -> CliErro
     CliError::new("run", exit, error.to_string()).run(run.to_string())
 }
 
-/// What a store that does not open means to people.
-pub(crate) fn open_error(error: &OpenError) -> CliError {
-    let (code, exit, hint) = match error {
-        OpenError::Held { .. } => {
-            ("held", Exit::Conflict, "--wait waits for it; another --store does not have to")
-        }
-        OpenError::Missing { .. } => {
-            ("no_store", Exit::NotFound, "`delm demo` makes one here; --store names another")
-        }
-        OpenError::NotDirectory { .. } | OpenError::NotStore { .. } => {
-            ("store", Exit::Usage, "--store names the folder")
-        }
-        OpenError::Newer { .. } => ("newer", Exit::Usage, "install the delm that wrote it"),
-        OpenError::ReadOnly { .. } => {
-            ("read_only", Exit::Unexpected, "copy it to a place that can be written")
-        }
-        OpenError::NoSpace { .. } => {
-            ("no_space", Exit::Unexpected, "free some space and try again: nothing is lost")
-        }
-        OpenError::Denied { .. } => ("denied", Exit::Unexpected, "its owner can open it"),
-        OpenError::Corrupt(_) => {
-            ("corrupt", Exit::Integrity, "keep the store as it is, and go on from a backup or an export")
-        }
-        OpenError::Failed(_) => ("io", Exit::Unexpected, "see the cause above"),
-    };
-    CliError::new(code, exit, error.to_string()).hint(hint)
-}
-
-/// How the store of a call is opened.
-pub(crate) struct Opening<'a> {
-    /// Its folder.
-    pub(crate) path: &'a Path,
-    /// Whether a new one is made.
-    pub(crate) create: bool,
-    /// `--wait`.
-    pub(crate) wait: Option<value::Wait>,
-    /// What is done with it, for others to read.
-    pub(crate) note: &'a str,
-}
-
-impl Opening<'_> {
-    /// Opens the store, and says what had to be put right.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub(crate) fn open(&self, output: &mut Output) -> Result<Arc<Store>, OpenError> {
-        let wait = match self.wait {
-            None => Wait::No,
-            Some(value::Wait::Forever) => Wait::Forever,
-            Some(value::Wait::AtMost(time)) => Wait::For(time),
-        };
-        let options =
-            OpenOptions { create: self.create, wait, note: self.note.to_owned(), ..OpenOptions::default() };
-        let (store, report) = Store::open(self.path, &options)?;
-        for line in repairs(&report) {
-            // A message that cannot be shown is no reason to fail: the store is whole.
-            let _shown = output.note(&format!("note: {line}"));
-        }
-        Ok(Arc::new(store))
-    }
-}
-
-/// What opening put right, in words.
-fn repairs(report: &OpenReport) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(cut) = &report.cut {
-        lines.push(format!("a record that was being written when its process died was cut off: {cut:?}"));
-    }
-    if let Some(why) = &report.anchor_healed {
-        lines.push(format!("one anchor slot was bad and was written again from the other: {why}"));
-    }
-    if report.format_healed {
-        lines.push("the format file was damaged or missing and was written again".to_owned());
-    }
-    if let Some(why) = &report.index_rebuilt {
-        lines.push(format!("the index was made anew from the journal: {why}"));
-    }
-    lines
-}
-
 /// How often a held store is looked at again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(40);
 
-fn read_export(path: &Path) -> Result<(MemoryLog, Digest), CliError> {
-    let file = File::open(path).map_err(|error| {
-        let exit =
-            if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Unexpected };
-        CliError::new("export", exit, format!("{}: {error}", path.display()))
-            .hint("name an export that is there")
-    })?;
-    let mut lines = BufReader::new(file);
-    let mut reader = Reader::new();
-    let (mut entries, mut blobs) = (Vec::new(), Vec::new());
-    let damaged = |error: String| {
-        CliError::new("export", Exit::Integrity, format!("{}: {error}", path.display()))
-            .hint("it is not as delm wrote it; get another copy")
-    };
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = std::io::Read::take(&mut lines, LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        if read.map_err(|error| CliError::io(path.display(), &error))? == 0 {
-            break;
-        }
-        match reader.line(&line).map_err(|error| damaged(error.to_string()))? {
-            Record::Entry(sealed) => entries.push(sealed),
-            Record::Blob { bytes: Some(bytes), .. } => blobs.push(Blob::new(bytes)),
-            Record::Header(_) | Record::Blob { bytes: None, .. } | Record::End(_) => {}
-        }
-    }
-    let summary = reader.finish().map_err(|error| damaged(error.to_string()))?;
-    let log = MemoryLog::default();
-    let term = log.acquire(&summary.run).map_err(log_error)?;
-    let mut after = None;
-    let mut batch = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let next = entry.head();
-        // An export does not say which entry brought a blob: the first brings them all.
-        let blobs = std::mem::take(&mut blobs);
-        batch.push(Append { run: summary.run, after, term, entry, blobs });
-        after = Some(next);
-    }
-    match log.commit(batch).into_iter().find_map(Result::err) {
-        Some(error) => Err(damaged(error.to_string())),
-        None => Ok((log, summary.run)),
-    }
+/// What people call a run: its name, or the beginning of its id.
+pub(crate) fn named(loaded: &Loaded) -> String {
+    let name = loaded.run.started().and_then(|started| started.name);
+    let name = name.and_then(|name| loaded.blobs.blob(&name));
+    name.map_or_else(
+        || loaded.run.id().map(|id| id.short(12)).unwrap_or_default(),
+        |name| String::from_utf8_lossy(&name).into_owned(),
+    )
 }
 
 /// The text of a blob, or words that say why it is not there.
