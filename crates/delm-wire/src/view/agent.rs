@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use delm_core::entry::Sealed;
 use delm_core::event::{AgentKind, Event};
 use delm_core::ids::{AgentId, Fence, Job, Millis};
-use delm_core::run::{Agent, Run};
+use delm_core::run::{Agent, Phase, Run};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ AgentState {
     Waiting = "waiting",
     /// It left.
     Left = "left",
+    /// The run is over.
+    Done = "done",
 });
 
 /// A worker.
@@ -70,6 +72,7 @@ impl AgentView {
         let claim = agent.claim.and_then(|fence| run.claim(fence));
         let state = match (agent.left, agent.claim) {
             (true, _) => AgentState::Left,
+            (false, _) if matches!(run.phase(), Phase::Ended(_)) => AgentState::Done,
             (false, Some(_)) => AgentState::Working,
             (false, None) => AgentState::Waiting,
         };

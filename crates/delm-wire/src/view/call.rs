@@ -83,6 +83,8 @@ pub struct CallView {
 pub struct Spent {
     /// Their cost; none if a part of it is unknown, or not known to this fold.
     pub cost_microusd: Option<u64>,
+    /// The model that was asked, the last time.
+    pub model: Option<String>,
     /// The model that said it replied, the last time.
     pub model_reported: Option<String>,
 }
@@ -152,13 +154,14 @@ impl CallFold {
     /// What the calls of a claim came to; nothing was spent without a claim.
     #[must_use]
     pub fn spent(&self, fence: Option<Fence>) -> Spent {
-        let Some(fence) = fence else { return Spent { cost_microusd: Some(0), model_reported: None } };
+        let Some(fence) = fence else { return Spent { cost_microusd: Some(0), ..Spent::default() } };
         if !matches!(&self.keep, Keep::Claims(fences) if fences.contains(&fence)) {
             return Spent::default();
         }
         let calls = || self.calls.values().filter(|call| call.fence == fence);
         Spent {
             cost_microusd: calls().try_fold(0u64, |sum, call| Some(sum.saturating_add(call.cost_microusd?))),
+            model: calls().map(|call| call.model.clone()).next_back(),
             model_reported: calls().filter_map(|call| call.model_reported.clone()).next_back(),
         }
     }

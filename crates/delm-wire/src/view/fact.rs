@@ -24,7 +24,7 @@ pub struct Worker {
     pub agent: Word<AgentId>,
     /// Who answers for it.
     pub principal: String,
-    /// The model it works with.
+    /// The model it asked, the last time; the one it works with where none was asked.
     pub model: String,
     /// The model that said it replied, the last time; null where no model was called or none said it.
     pub model_reported: Option<String>,
@@ -37,7 +37,7 @@ impl Worker {
         Some(Self {
             agent: Word(id),
             principal: agent.principal.to_string(),
-            model: agent.model.to_string(),
+            model: spent.model.clone().unwrap_or_else(|| agent.model.to_string()),
             model_reported: spent.model_reported.clone(),
         })
     }
@@ -50,7 +50,7 @@ pub struct Judgement {
     pub agent: Option<Word<AgentId>>,
     /// Who answers for that.
     pub principal: Option<String>,
-    /// The model it works with.
+    /// The model it asked, the last time; the one it works with where none was asked.
     pub model: Option<String>,
     /// The model that said it replied.
     pub model_reported: Option<String>,

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use delm_core::entry::Blobs;
 use delm_core::event::{AnswerKind, PauseCause};
 use delm_core::ids::Digest;
 use delm_core::run::Phase;
@@ -49,10 +50,21 @@ pub(super) fn ended(ended: &Ended, log: &dyn Log, demo: bool, output: &mut Outpu
     if output.mode().is_json() {
         return Ok(output.json(&view)?);
     }
+    question(ended, output)?;
     outcome(ended, &view, output)?;
     citations(&view.citations, output)?;
     totals(ended, &view, output)?;
     next(ended, &view, log, demo, output)
+}
+
+/// The question comes first: what is kept of a screen says what it answers.
+fn question(ended: &Ended, output: &mut Output) -> Result<(), CliError> {
+    let question = ended.run.started().and_then(|started| ended.blobs.blob(&started.question));
+    if let Some(question) = question {
+        output.line(&format!("question  {}", one_line(&String::from_utf8_lossy(&question))))?;
+        output.line("")?;
+    }
+    Ok(())
 }
 
 fn outcome(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliError> {
@@ -117,6 +129,7 @@ fn totals(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliE
     let grades: Vec<String> =
         view.facts.by_grade.iter().map(|(grade, number)| format!("{number} {grade}")).collect();
     let grades = if grades.is_empty() { String::new() } else { format!(" ({})", grades.join(", ")) };
+    let cost = view.cost_microusd.map_or_else(|| "cost unknown".to_owned(), |cost| money(Some(cost)));
     output.line(&format!(
         "took   {} {}{grades}, {} rejected; {}, {} tokens, {}; {}",
         count(view.facts.admitted),
@@ -124,7 +137,7 @@ fn totals(ended: &Ended, view: &RunView, output: &mut Output) -> Result<(), CliE
         count(view.facts.rejected),
         plural(view.calls, "model call"),
         count(view.tokens.input + view.tokens.output),
-        money(view.cost_microusd),
+        cost,
         span(ended.run.ran_ms()),
     ))?;
     if view.sources.skipped > 0 {
