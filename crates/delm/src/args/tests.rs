@@ -57,7 +57,8 @@ fn verbs_are_those_of_the_contract() {
 #[test]
 fn every_example_parses_and_is_not_refused() {
     for (verb, examples) in help::EXAMPLES {
-        for example in *examples {
+        // Of a pipe, the verb that the example is of.
+        for example in examples.iter().filter_map(|example| example.split(" | ").last()) {
             let cli = parse(example).unwrap_or_else(|error| panic!("{example}: {error}"));
             cli.refuse_later().unwrap_or_else(|error| panic!("{example}: {error}"));
             assert_eq!(words(example)[1], *verb);
