@@ -58,8 +58,12 @@ impl Truth {
         Ok(())
     }
 
-    /// Everything acknowledged is in this export, and no fence of it is another's.
+    /// Everything acknowledged is in this export, no fence of it is another's, and it breaks no law.
     fn is_in(&self, export: &str) -> Try<()> {
+        let audited = delm_oracle::audit(export.as_bytes()).say("audit")?;
+        if !audited.is_clean() {
+            return Err(format!("a law is broken: {:?} {:?}", audited.fault, audited.findings));
+        }
         let exported: BTreeSet<&str> = export.lines().collect();
         let lost: Vec<&String> = self.lines.iter().filter(|line| !exported.contains(line.as_str())).collect();
         if let Some(first) = lost.first() {

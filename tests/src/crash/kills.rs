@@ -11,7 +11,7 @@ use super::{Outcome, Plan, Report, Try, counted, each};
 
 const NAME: &str = "kills";
 const TASKS: usize = 24;
-const DELAY_MS: u64 = 2;
+const DELAY_MS: u64 = 6;
 
 /// Kills runs at drawn moments.
 #[must_use]

@@ -6,6 +6,7 @@
 //! or the store would trust an index that only a living page cache could have kept.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use super::{Outcome, Plan, Report, Say, Try, counted, each};
 
 const NAME: &str = "power";
 const TASKS: usize = 24;
+const DELAY_MS: u64 = 6;
 const IMAGE_BYTES: u64 = 96 << 20;
 /// So many cuts hit one image, and one store, before the next is made.
 const CUTS_A_DISK: u64 = 5;
@@ -83,16 +85,35 @@ impl Machine {
         self.run("mount", &["-t", "ext4", "-o", &format!("loop,{}", self.options), "image", "disk"])
     }
 
-    /// The power goes: what the file system had not made durable is gone, and every call on it fails from now on.
-    fn cut(&self) -> Try<()> {
+    /// Makes ready to cut, so that it takes no time to start a program when the moment has come.
+    fn arm(&self) -> Try<Switch> {
         let [request, flags] = SHUTDOWN;
         let python = format!(
-            "import fcntl,os,struct\nfcntl.ioctl(os.open('disk',os.O_RDONLY),{request},struct.pack('I',{flags}))"
+            "import fcntl,os,struct\nfd=os.open('disk',os.O_RDONLY)\nprint('armed',flush=True)\ninput()\n\
+             fcntl.ioctl(fd,{request},struct.pack('I',{flags}))"
         );
-        let perl =
-            format!("open(my $d,'<','disk') or die $!; ioctl($d,{request},pack('I',{flags})) or die $!;");
-        self.run("python3", &["-c", &python])
-            .or_else(|python| self.run("perl", &["-e", &perl]).map_err(|perl| format!("{python}; {perl}")))
+        let perl = format!(
+            "$|=1; open(my $d,'<','disk') or die $!; print \"armed\\n\"; <STDIN>; ioctl($d,{request},pack('I',{flags})) or die $!;"
+        );
+        let words =
+            "if command -v python3 >/dev/null; then exec python3 -c \"$0\"; else exec perl -e \"$1\"; fi";
+        let line = self.on(self.folder.path());
+        let (first, rest) = line.split_first().ok_or("no program")?;
+        let mut command = Command::new(first);
+        command
+            .args(rest)
+            .args(["sh", "-c", words, &python, &perl])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().say("python3 or perl")?;
+        let mut armed = String::new();
+        let said = child.stdout.take().ok_or("no output")?;
+        BufReader::new(said).read_line(&mut armed).say("the switch")?;
+        if armed == "armed\n" {
+            Ok(Switch { child })
+        } else {
+            Err("neither python3 nor perl can open the disk".into())
+        }
     }
 
     /// The power comes back.
@@ -119,6 +140,28 @@ impl Drop for Machine {
     }
 }
 
+/// What cuts the power of a machine.
+struct Switch {
+    child: Child,
+}
+
+impl Switch {
+    /// The power goes: what the file system had not made durable is gone, and every call on it fails from now on.
+    fn cut(mut self) -> Try<()> {
+        let mut stdin = self.child.stdin.take().ok_or("no input")?;
+        stdin.write_all(b"\n").say("the switch")?;
+        let status = self.child.wait().say("the switch")?;
+        if status.success() { Ok(()) } else { Err(format!("the power cannot be cut: {status}")) }
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
 fn run(before: &[String], program: &str, arguments: &[&str]) -> Try<()> {
     let mut words: Vec<&str> = before.iter().map(String::as_str).collect();
     words.push(program);
@@ -139,7 +182,7 @@ fn run(before: &[String], program: &str, arguments: &[&str]) -> Try<()> {
 pub fn possible() -> Try<()> {
     let mut machine = Machine::new("data=ordered")?;
     machine.run("sh", &["-c", "echo synced >disk/kept && sync && echo not >disk/lost"])?;
-    machine.cut()?;
+    machine.arm()?.cut()?;
     machine.back()?;
     machine.run("sh", &["-c", "grep -q synced disk/kept && ! test -e disk/lost"]).map_err(|why| {
         format!("a file system that was shut down does not come back as a disk without power would: {why}")
@@ -153,7 +196,7 @@ pub fn power(plan: &Plan) -> Report {
     if let Err(why) = possible() {
         return Report::not_run(NAME, why);
     }
-    let wanted = match World::new(&plan.delm, TASKS, 1).and_then(|world| reference(&world, 3)) {
+    let wanted = match World::new(&plan.delm, TASKS, DELAY_MS).and_then(|world| reference(&world, 3)) {
         Ok(wanted) => wanted,
         Err(why) => return Report::failed(NAME, format!("an undisturbed run: {why}")),
     };
@@ -166,7 +209,7 @@ fn life(plan: &Plan, number: u64, wanted: &Reference) -> Outcome {
     let options = ["data=ordered", "data=writeback", "nodelalloc", "data=journal"];
     let mut machine =
         Machine::new(options.get(draw.place(options.len())).copied().unwrap_or("data=ordered"))?;
-    let mut world = World::new(&plan.delm, TASKS, 1)?;
+    let mut world = World::new(&plan.delm, TASKS, DELAY_MS)?;
     world.store = machine.disk().join("store");
     world.before = machine.on(&world.path(""));
     let mut outcome = Vec::new();
@@ -183,9 +226,10 @@ fn life(plan: &Plan, number: u64, wanted: &Reference) -> Outcome {
 
 fn one(machine: &mut Machine, world: &World, draw: &mut Draw, wanted: &Reference) -> Outcome {
     let mut truth = Truth::default();
+    let switch = machine.arm()?;
     let mut running = world.start(&[], &World::run_words(1 + draw.below(4)))?;
     wait_somewhere(&mut running, draw, wanted);
-    machine.cut()?;
+    switch.cut()?;
     // It sees its disk fail, and has to end by itself.
     let ended = running.ended()?;
     if ![0, 1].contains(&ended.code) || ended.code == 1 && !ended.err.contains("Input/output error") {

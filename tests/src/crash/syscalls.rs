@@ -154,14 +154,16 @@ pub fn syscalls(plan: &Plan) -> Report {
         Err(why) => return Report::failed(NAME, format!("before any fault: {why}")),
     };
     let rounds = (0..).flat_map(|round| points(plan.seed, round, &most));
-    each(NAME, plan, rounds, |point| {
+    let mut report = each(NAME, plan, rounds, |point| {
         let ready = ready.iter().find(|ready| ready.work == point.work).ok_or("no such work")?;
         one(plan, ready, &point, &wanted).map_err(|why| {
             let Point { work, fault, call, at, agents, first } = &point;
             let inject = fault.inject(call, *at);
             format!("{work:?} with {agents} agents, {inject}, first looked at by verb {first}: {why}; again: strace -f -e {inject} delm run …")
         })
-    })
+    });
+    report.add("points-of-a-round", points(plan.seed, 0, &most).len() as u64);
+    report
 }
 
 const TASKS: usize = 6;
