@@ -1,7 +1,6 @@
 //! The simulator and the kit on themselves: seeds repeat, scripts of old bugs hold, and mistakes made on purpose are found.
 //!
 //! Refuses to take the simulator's word for its own eyes: a policy that is wrong and answers given too early must be caught.
-#![expect(clippy::panic, reason = "a test stops at the first thing that is not as it must be")]
 
 use delm_core::event::PolicyName;
 use delm_core::ids::{AgentId, Job, Millis};

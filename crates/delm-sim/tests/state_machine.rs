@@ -260,7 +260,7 @@ impl Core {
         let said: BTreeMap<_, _> = model.jobs().map(|(work, at, failures)| (work, (at, failures))).collect();
         let ended = match run.phase() {
             Phase::Ended(outcome) => Some(outcome.as_str()),
-            _ => None,
+            Phase::Unborn | Phase::Running | Phase::Stopping(_) | Phase::Paused(_) => None,
         };
         assert_eq!(ended, model.ended, "how the run ended");
         // What an end lets go of is nobody's any more; the model does not say it.

@@ -73,8 +73,8 @@ impl Knobs {
             think_ms: rng.within(1, (lease / 2).max(2)),
             sync_ms: rng.pick(&[1, 5, 50], 5),
             steps: rng.within(150, 600),
-            slow: rate(rng, 120),
-            stalled: rate(rng, 600),
+            slow: rate(rng, 90),
+            stalled: rate(rng, 400),
             dead: rate(rng, 40),
             crash: rate(rng, 20),
             write_fails: rate(rng, 20),
@@ -106,8 +106,8 @@ fn manners(rng: &mut Rng) -> Manners {
     Manners {
         garbage: rate(rng, 100),
         truncated: rate(rng, 100),
-        repeated: rate(rng, 100),
-        wrong: rate(rng, 150),
+        repeated: rate(rng, 60),
+        wrong: rate(rng, 120),
         unfold: rate(rng, 300),
         cites_bad: rate(rng, 100),
         reject: rate(rng, 500),
@@ -115,7 +115,7 @@ fn manners(rng: &mut Rng) -> Manners {
         shrug: rate(rng, 200),
         expand: rng.pick(&[0, 500, 1_000], 500),
         unanswered: rate(rng, 400),
-        tasks_max: rng.within(3, 9),
+        tasks_max: rng.within(5, 11),
         needs: rng.pick(&[0, 300, 700, 1_000], 300),
         fault_provider: rate(rng, 20),
         fault_request: rate(rng, 60),
@@ -157,7 +157,7 @@ fn limits(rng: &mut Rng, priced: bool) -> Limits {
     let budget_tokens = if rng.chance(200) { rng.within(1, 3_000) } else { 0 };
     let bullets_max = rng.within(1, 3);
     Limits {
-        attempts_max: rng.pick(&[1, 2, 3, 4, 6], 3),
+        attempts_max: rng.pick(&[1, 2, 3, 4, 6, 8, 8], 3),
         releases_max: rng.within(0, 4),
         lease_ms: rng.pick(&[30, 200, 1_000, 5_000], 300),
         deadline_ms: if rng.chance(120) { rng.within(1, 1_500) } else { 0 },

@@ -37,7 +37,10 @@ impl Sim {
         if self.rng.chance(self.knobs.retract) {
             self.retract();
         }
-        if self.rng.chance(self.knobs.join) {
+        // A place is kept for the one that a lone agent needs to come to an end.
+        let places = self.world.published().limits().agents_max;
+        let full = self.world.published().agents().len() as u64 + 2 > places;
+        if self.rng.chance(self.knobs.join) && !full {
             let name = self.rng.pick(&["bob", "zoe"], "bob");
             self.control(Command::Join(agent(AgentKind::Program, name)), Vec::new());
         }
