@@ -9,6 +9,7 @@ mod boot;
 mod commit;
 mod erase;
 mod error;
+mod following;
 pub(crate) mod home;
 mod index;
 mod open;
@@ -17,10 +18,10 @@ mod read;
 mod rows;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delm_core::entry::{Head, Sealed};
 use delm_core::ids::{Digest, Seq};
@@ -31,6 +32,7 @@ use crate::journal::files::Segments;
 use crate::journal::layout::End;
 use crate::journal::scan::Scan;
 use crate::log::{Append, BlobInfo, Found, Log, RunInfo, Term};
+use following::{Follower, Following};
 use home::Home;
 use index::{Index, Trouble};
 use rows::Applied;
@@ -45,7 +47,7 @@ pub use verify::{Scope, VerifyReport};
 pub struct Store {
     home: Home,
     segments: Segments,
-    index: Index,
+    following: Arc<Following>,
     writer: Mutex<Writer>,
     /// Held by those who take bytes away and by those who read the whole journal; taken before the writer.
     erasing: Mutex<()>,
@@ -57,17 +59,17 @@ pub struct Store {
 /// What only one caller at a time may touch.
 pub(crate) struct Writer {
     journal: Journal,
-    applied: Applied,
     seats: BTreeMap<Digest, Seat>,
-    closed: bool,
+    /// Until the store is closed.
+    follower: Option<Follower>,
 }
 
 /// A run that somebody acquired.
-#[derive(Clone, Copy)]
 struct Seat {
     term: Term,
     head: Option<Head>,
-    number: Option<u32>,
+    /// All its blobs; none if they are too many to keep.
+    known: Option<BTreeSet<Digest>>,
 }
 
 #[derive(Default)]
@@ -121,11 +123,17 @@ impl Store {
 
     /// Runs a read; on trouble once more while nothing is written, and at last on an index made anew.
     fn reading<T>(&self, read: impl Fn(&Index) -> Result<T, Trouble>) -> Result<T, LogError> {
-        match read(&self.index) {
+        match self.caught_up(&read) {
             Ok(value) => Ok(value),
             // A redaction, a removal or another reader's rebuild may have been under way: wait for it, look again.
             Err(_) => self.locked(&mut self.writer(), read),
         }
+    }
+
+    /// Reads what was committed, all of it.
+    fn caught_up<T>(&self, read: impl Fn(&Index) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        self.following.catch_up()?;
+        read(&self.following.index)
     }
 
     /// As [`Store::reading`], for those who hold the writer.
@@ -134,19 +142,19 @@ impl Store {
         writer: &mut Writer,
         read: impl Fn(&Index) -> Result<T, Trouble>,
     ) -> Result<T, LogError> {
-        let why = match read(&self.index) {
+        let why = match self.caught_up(&read) {
             Ok(value) => return Ok(value),
             Err(Trouble::Log(error)) => return Err(error),
             Err(Trouble::Index(why)) => why,
         };
         self.rebuild(writer, &why)?;
-        read(&self.index).map_err(|trouble| self.index_error(trouble))
+        self.caught_up(&read).map_err(|trouble| self.index_error(trouble))
     }
 
     fn index_error(&self, trouble: Trouble) -> LogError {
         match trouble {
             Trouble::Log(error) => error,
-            Trouble::Index(why) => LogError::Index { path: self.index.root().to_path_buf(), why },
+            Trouble::Index(why) => LogError::Index { path: self.following.index.root().to_path_buf(), why },
         }
     }
 
@@ -154,25 +162,24 @@ impl Store {
     fn rebuild(&self, writer: &mut Writer, why: &str) -> Result<(), LogError> {
         tracing::warn!("making the index anew: {why}");
         self.health.index_rebuilds.fetch_add(1, Ordering::Relaxed);
-        let filled =
-            self.index.replace().and_then(|()| fill(&self.index, &self.segments, writer.journal.end()));
-        writer.applied = filled.map_err(|trouble| self.index_error(trouble))?;
-        self.index.forget_earlier()
+        let rebuilt = self.following.rebuild(writer.journal.end());
+        rebuilt.map_err(|trouble| self.index_error(trouble))
     }
 
-    /// Cheap numbers: file sizes and totals, no scan.
+    /// Cheap numbers: file sizes and totals, no scan of what is there.
     ///
     /// # Errors
     /// [`LogError`] when the files cannot be looked at.
     pub fn usage(&self) -> Result<Usage, LogError> {
-        let writer = self.writer();
+        let mut writer = self.writer();
         let last = writer.journal.end().place.segment;
         let mut journal_bytes = 0;
         for segment in 1..=last {
             journal_bytes += self.segments.len(segment)?;
         }
-        let Applied { entries, blobs, .. } = writer.applied;
-        let index_bytes = index::files_bytes(self.index.root())?;
+        let applied = self.locked(&mut writer, Index::applied)?;
+        let Applied { entries, blobs, .. } = applied.unwrap_or(Applied::NONE);
+        let index_bytes = index::files_bytes(self.following.index.root())?;
         Ok(Usage { segments: last, journal_bytes, index_bytes, entries, blobs })
     }
 
@@ -186,14 +193,15 @@ impl Store {
     }
 
     fn shut(&self, writer: &mut Writer) -> Result<(), LogError> {
-        if std::mem::replace(&mut writer.closed, true) {
-            return Ok(());
-        }
+        let Some(follower) = writer.follower.take() else { return Ok(()) };
+        self.following.stop(follower);
         let anchored = writer.journal.close();
-        let closed = self.index.close().map_err(|trouble| self.index_error(trouble));
+        let index = &self.following.index;
+        let caught_up = self.locked(writer, |_| Ok(()));
+        let closed = caught_up.and_then(|()| index.close().map_err(|trouble| self.index_error(trouble)));
         let marked = closed.and_then(|()| {
             // An index in memory says nothing about the one on disk.
-            if self.index.is_in_memory() { Ok(()) } else { boot::mark_clean(&open::boot_mark(&self.home)) }
+            if index.is_in_memory() { Ok(()) } else { boot::mark_clean(&open::boot_mark(&self.home)) }
         });
         self.home.forget_owner();
         anchored.and(marked)

@@ -9,8 +9,9 @@ mod kit;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use delm_log::{Log, Scope};
+use delm_log::{Health, Log, Scope};
 use kit::{Writer, copy_tree, open};
 
 fn template(dir: &Path) -> (PathBuf, Vec<Writer>) {
@@ -161,9 +162,76 @@ fn flipped_bytes_in_sleds_files_change_no_answer() {
         let verified = store.verify(Scope::All).unwrap();
         assert!(verified.is_whole(), "case {case}: {verified:?}");
         let health = store.health();
-        put_right += u64::from(report.index_rebuilt.is_some() || health != delm_log::Health::default());
+        put_right += u64::from(report.index_rebuilt.is_some() || health != Health::default());
         let mut heir = Writer::resume(&store, 1, writers[0].run);
         heir.add(&store, &["after"]);
     }
     assert!(put_right > 0 || cases < 8, "no flip did anything: the test looks at the wrong bytes");
+}
+
+/// The index follows on a thread of its own, many records behind; no reader may see that.
+#[test]
+fn readers_find_what_was_committed_however_far_behind_the_index_is() {
+    const BATCHES: usize = 40;
+    const ENTRIES: usize = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(&dir.path().join("store"));
+    let mut writer = Writer::begin(&store, 1);
+    let (run, committed) = (writer.run, AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut seen = 0;
+            while seen < BATCHES * ENTRIES {
+                let least = committed.load(Ordering::SeqCst);
+                seen = store.head(&run).unwrap().map_or(0, |head| usize::try_from(head.seq).unwrap() + 1);
+                assert!(seen >= least, "{seen} entries are seen when {least} were committed");
+            }
+        });
+        for batch in 1..=BATCHES {
+            writer.add_batch(&store, ENTRIES);
+            committed.store(batch * ENTRIES, Ordering::SeqCst);
+        }
+    });
+    writer.assert_in(&store);
+    let report = store.verify(Scope::All).unwrap();
+    assert!(report.is_whole() && report.index_healed.is_none());
+    assert_eq!(store.health(), Health::default());
+    store.close().unwrap();
+    let (store, report) = open(&dir.path().join("store"));
+    assert_eq!((report.records_replayed, report.index_rebuilt), (0, None));
+    writer.assert_in(&store);
+}
+
+/// Without a reader nothing asks the index before it is closed.
+#[test]
+fn what_nobody_read_is_in_the_index_after_a_close_and_in_the_journal_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut writer = Writer::begin(&store, 1);
+    (0..5).for_each(|_| writer.add_batch(&store, 3));
+    let killed = dir.path().join("killed");
+    copy_tree(&path, &killed);
+    store.close().unwrap();
+    for (path, replayed) in [(path, 0), (killed, 5)] {
+        let (store, report) = open(&path);
+        assert_eq!((report.records_replayed, report.index_rebuilt), (replayed, None));
+        writer.assert_in(&store);
+    }
+}
+
+#[test]
+fn a_blob_that_a_resumed_run_holds_is_not_stored_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut writer = Writer::begin(&store, 1);
+    writer.add(&store, &["once", "twice"]);
+    store.close().unwrap();
+    let (store, _) = open(&path);
+    let mut writer = Writer::resume(&store, 1, writer.run);
+    writer.add(&store, &["twice", "new"]);
+    let mut writer = Writer::resume(&store, 1, writer.run);
+    writer.add(&store, &["twice", "new", "newer"]);
+    assert_eq!(store.usage().unwrap().blobs, 4);
 }

@@ -1,6 +1,7 @@
-//! Committing: judge a batch, write it as one record, sync it, then show it.
+//! Committing: judge a batch, write it as one record, sync it, and leave it to the index.
 //!
-//! Refuses an append without hurting its neighbours; a failed write or sync refuses everything, then and later.
+//! Refuses an append without hurting its neighbours; a failed write or sync refuses everything, then and later. Asks the
+//! index nothing that it can know itself: an index is brought up to the journal only when somebody reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,13 @@ use crate::error::{AppendError, LogError};
 use crate::journal::layout::{Kind, put_part};
 use crate::journal::scan::Record;
 use crate::log::{Append, Term};
-use crate::store::{Seat, Store, Writer, apply, read};
+use crate::store::index::Trouble;
+use crate::store::{Seat, Store, Writer, read};
+
+/// A run of more blobs than this is asked in the index for each.
+const KNOWN_MAX: usize = 1 << 20;
+/// Blobs of a run that are read together when it is acquired.
+const KNOWN_PAGE: usize = 4_096;
 
 /// What the accepted appends of a batch make together.
 #[derive(Default)]
@@ -27,16 +34,37 @@ impl Store {
     pub(crate) fn take_seat(&self, run: &Digest) -> Result<Term, LogError> {
         let mut writer = self.writer();
         let info = self.locked(&mut writer, |index| read::run(index, run))?;
-        let term = Term(writer.seats.get(run).map_or(0, |seat| seat.term.0).saturating_add(1));
-        let seat = Seat { term, head: info.map(|info| info.head), number: info.map(|info| info.number) };
-        writer.seats.insert(*run, seat);
+        let before = writer.seats.get_mut(run);
+        let term = Term(before.as_ref().map_or(0, |seat| seat.term.0).saturating_add(1));
+        let known = match (info, before.and_then(|seat| seat.known.take())) {
+            (None, _) => Some(BTreeSet::new()),
+            (Some(_), Some(known)) => Some(known),
+            (Some(_), None) => self.blobs_of(&mut writer, run)?,
+        };
+        writer.seats.insert(*run, Seat { term, head: info.map(|info| info.head), known });
         Ok(term)
+    }
+
+    /// Hashes of all blobs of a run, unless they are too many.
+    fn blobs_of(&self, writer: &mut Writer, run: &Digest) -> Result<Option<BTreeSet<Digest>>, LogError> {
+        let mut known = BTreeSet::new();
+        loop {
+            let after = known.last().copied();
+            let page = self.locked(writer, |index| read::blobs(index, run, after.as_ref(), KNOWN_PAGE))?;
+            if page.is_empty() {
+                return Ok(Some(known));
+            }
+            known.extend(page.iter().map(|info| info.hash));
+            if known.len() > KNOWN_MAX {
+                return Ok(None);
+            }
+        }
     }
 
     pub(crate) fn commit_batch(&self, batch: &[Append]) -> Vec<Result<Head, AppendError>> {
         let mut writer = self.writer();
         let writer = &mut *writer;
-        if let Err(error) = writer.journal.healthy() {
+        if let Err(error) = self.healthy(writer) {
             return batch.iter().map(|_| Err(error.clone().into())).collect();
         }
         let mut staged = Staged::default();
@@ -50,11 +78,15 @@ impl Store {
                 return outcomes.into_iter().map(|outcome| outcome.and(Err(error.clone().into()))).collect();
             }
         };
-        let record = Record { place: appended.place, header: appended.header, body: staged.body };
-        self.show(writer, &record);
+        self.following.push(Record { place: appended.place, header: appended.header, body: staged.body });
         for (run, head) in staged.heads {
             if let Some(seat) = writer.seats.get_mut(&run) {
                 seat.head = Some(head);
+            }
+        }
+        for (run, hash) in staged.named {
+            if let Some(seat) = writer.seats.get_mut(&run) {
+                seat.learn(hash);
             }
         }
         outcomes
@@ -68,28 +100,14 @@ impl Store {
         append: &'a Append,
     ) -> Result<Head, AppendError> {
         let run = append.run;
-        let seat = writer.seats.get(&run).copied();
-        let head = staged.heads.get(&run).copied().or(seat.and_then(|seat| seat.head));
-        let standing = Standing { term: seat.map_or(Term(0), |seat| seat.term), head };
+        let (term, head) = writer.seats.get(&run).map_or((Term(0), None), |seat| (seat.term, seat.head));
+        let standing = Standing { term, head: staged.heads.get(&run).copied().or(head) };
         check(append, standing, |owner, seq| {
             self.locked(writer, |index| read::entry_id_at(index, owner, seq))
         })?;
-        let number = match seat {
-            Some(Seat { head: Some(_), number: None, .. }) => self.number(writer, &run)?,
-            seat => seat.and_then(|seat| seat.number),
-        };
         let mut fresh = Vec::with_capacity(append.blobs.len());
         for blob in &append.blobs {
-            if staged.named.contains(&(run, blob.hash)) {
-                continue;
-            }
-            let known = match number {
-                None => false,
-                Some(number) => {
-                    self.locked(writer, |index| read::blob_row(index, &run, number, &blob.hash))?.is_some()
-                }
-            };
-            if !known {
+            if !staged.named.contains(&(run, blob.hash)) && !self.holds(writer, &run, &blob.hash)? {
                 staged.named.insert((run, blob.hash));
                 fresh.push((blob.hash, blob.bytes.len() as u64));
                 staged.blobs.push(&blob.bytes);
@@ -101,24 +119,53 @@ impl Store {
         Ok(sealed.head())
     }
 
-    /// The number of a run that began since it was acquired.
-    fn number(&self, writer: &mut Writer, run: &Digest) -> Result<Option<u32>, LogError> {
-        let number = self.locked(writer, |index| read::run_row(index, run))?.map(|row| row.number);
-        if let Some(seat) = writer.seats.get_mut(run) {
-            seat.number = number;
+    /// Whether a run has a blob already, redacted or not.
+    fn holds(&self, writer: &mut Writer, run: &Digest, hash: &Digest) -> Result<bool, LogError> {
+        match writer.seats.get(run) {
+            Some(Seat { known: Some(known), .. }) => Ok(known.contains(hash)),
+            Some(Seat { head: Some(_), .. }) => self.locked(writer, |index| {
+                let Some(row) = read::run_row(index, run)? else { return Ok(false) };
+                Ok(read::blob_row(index, run, row.number, hash)?.is_some())
+            }),
+            _ => Ok(false),
         }
-        Ok(number)
     }
 
-    /// Applies a durable record to the index. The record stands whatever happens here; an index that cannot follow
-    /// stops later commits, since their checks read it.
-    pub(crate) fn show(&self, writer: &mut Writer, record: &Record) {
-        let Writer { journal, applied, .. } = writer;
-        let Err(trouble) = apply::apply(&self.index, journal.segments(), applied, record) else { return };
+    /// Whether more may be committed. An index that cannot follow is made anew; if that fails too, commits stop, since
+    /// what they leave behind would grow without end.
+    fn healthy(&self, writer: &mut Writer) -> Result<(), LogError> {
+        writer.journal.healthy()?;
+        let Some(trouble) = self.following.take_trouble() else { return Ok(()) };
+        self.put_right(writer, trouble);
+        writer.journal.healthy()
+    }
+
+    /// Applies a durable record to the index at once. The record stands whatever happens here.
+    pub(crate) fn show(&self, writer: &mut Writer, record: Record) {
+        self.following.push(record);
+        let caught_up = self.following.catch_up();
+        if let Some(trouble) = self.following.take_trouble().or(caught_up.err()) {
+            self.put_right(writer, trouble);
+        }
+    }
+
+    fn put_right(&self, writer: &mut Writer, trouble: Trouble) {
         let why = self.index_error(trouble).to_string();
         if let Err(error) = self.rebuild(writer, &why) {
             tracing::error!("the index cannot follow the journal: {error}");
             writer.journal.poison(error);
+        }
+    }
+}
+
+impl Seat {
+    /// Takes note of a blob that the run has now.
+    fn learn(&mut self, hash: Digest) {
+        if let Some(known) = &mut self.known {
+            known.insert(hash);
+            if known.len() > KNOWN_MAX {
+                self.known = None;
+            }
         }
     }
 }

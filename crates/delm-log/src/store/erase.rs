@@ -3,6 +3,8 @@
 //! Refuses to zero anything before the journal says so durably: the record comes first, so that a crash between the two
 //! is finished by the next open.
 
+use std::collections::BTreeSet;
+
 use delm_core::ids::Digest;
 
 use crate::error::{HideError, LogError, RedactError};
@@ -40,7 +42,7 @@ impl Store {
         }
         self.erase(writer, Kind::Hide, Hiding { run: *run, number }.to_bytes())?;
         if let Some(seat) = writer.seats.get_mut(run) {
-            (seat.head, seat.number) = (None, None);
+            (seat.head, seat.known) = (None, Some(BTreeSet::new()));
         }
         Ok(())
     }
@@ -48,7 +50,7 @@ impl Store {
     /// Makes the record durable, then does what it says; a failure in between is finished at the next open.
     fn erase(&self, writer: &mut Writer, kind: Kind, body: Vec<u8>) -> Result<(), LogError> {
         let appended = writer.journal.append(kind, &body, &[])?;
-        self.show(writer, &Record { place: appended.place, header: appended.header, body });
+        self.show(writer, Record { place: appended.place, header: appended.header, body });
         writer.journal.healthy()
     }
 

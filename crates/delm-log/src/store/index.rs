@@ -23,7 +23,7 @@ const PENDING_BYTES_MAX: usize = 512 << 10;
 const IN_MEMORY: u32 = 0;
 
 /// What went wrong with the index. Never the end: the journal has everything.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Trouble {
     /// The journal or the file system failed; making the index anew would not help.
     Log(LogError),

@@ -2,8 +2,9 @@
 //!
 //! Refuses to hide what it repaired, and to repair what it does not understand.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::error::LogError;
 use crate::journal::Journal;
@@ -13,6 +14,7 @@ use crate::journal::recover::{Cut, recover};
 use crate::journal::scan::Scan;
 use crate::store::boot::{self, LastOwner};
 use crate::store::error::OpenError;
+use crate::store::following::Following;
 use crate::store::home::{Home, Presence, Wait};
 use crate::store::index::{Index, Trouble, is_full};
 use crate::store::rows::Applied;
@@ -98,10 +100,12 @@ impl Store {
         let (index, applied) =
             open_index(&home, options.cache_bytes, &journal, &mut report).map_err(failed)?;
         let segments = journal.segments().clone();
-        let writer = Writer { journal, applied, seats: std::collections::BTreeMap::new(), closed: false };
+        let following = Arc::new(Following::new(index, segments.clone(), applied));
+        let follower = Some(following.start().map_err(failed)?);
+        let writer = Writer { journal, seats: BTreeMap::new(), follower };
         let (writer, health) = (Mutex::new(writer), Counters::default());
         let erasing = Mutex::default();
-        Ok((Self { home, segments, index, writer, erasing, health, _lock: lock }, report))
+        Ok((Self { home, segments, following, writer, erasing, health, _lock: lock }, report))
     }
 
     /// Says anew what this owner does, for others to read.

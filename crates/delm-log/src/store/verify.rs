@@ -128,7 +128,8 @@ impl Store {
         let _no_erasing = self.no_erasing();
         let mut report = VerifyReport::default();
         let end = self.verify_ends(&mut report)?;
-        let mut verifier = Verifier::new(&self.segments, &self.index, scope, report);
+        self.reading(|_| Ok(()))?;
+        let mut verifier = Verifier::new(&self.segments, &self.following.index, scope, report);
         let scanned = verifier.scan(end)?;
         if scanned {
             verifier.judge_gone()?;
