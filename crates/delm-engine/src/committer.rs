@@ -1,6 +1,7 @@
-//! The one thread that commits: a batch in, a sync, the outcome out.
+//! The one thread that commits: entries in, a sync for all that came meanwhile, the outcome out.
 //!
-//! Refuses to go on after a failure: what a failed write left behind is not known, so the log is opened anew.
+//! Refuses to wait for company: it takes what is there when the log is free. Refuses to go on after a failure: what a
+//! failed write left behind is not known, so the log is opened anew.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 /// What became of a batch: how many entries are durable, or why the log must be opened anew.
 pub(crate) type Committed = Result<usize, AppendError>;
 
-/// Sends batches to the committing thread.
+/// Sends entries to the committing thread.
 pub(crate) struct Committer {
     batches: std::sync::mpsc::Sender<Vec<Append>>,
     thread: thread::JoinHandle<()>,
@@ -26,7 +27,9 @@ impl Committer {
         let (batches, inbox) = std::sync::mpsc::channel::<Vec<Append>>();
         let (outcomes, outcome) = mpsc::unbounded_channel();
         let thread = thread::Builder::new().name("delm-commit".into()).spawn(move || {
-            while let Ok(batch) = inbox.recv() {
+            while let Ok(mut batch) = inbox.recv() {
+                // What was staged while the log synced shares the next sync.
+                batch.extend(inbox.try_iter().flatten());
                 let count = batch.len();
                 let committed = log.commit(batch).into_iter().find_map(Result::err).map_or(Ok(count), Err);
                 let failed = committed.is_err();
@@ -38,7 +41,7 @@ impl Committer {
         Ok((Self { batches, thread }, outcome))
     }
 
-    /// Hands a batch over. A thread that is gone shows as a closed channel of outcomes.
+    /// Hands entries over, in the order they are to be committed. A thread that is gone shows as a closed channel.
     pub(crate) fn send(&self, batch: Vec<Append>) -> bool {
         self.batches.send(batch).is_ok()
     }

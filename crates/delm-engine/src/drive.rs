@@ -2,7 +2,7 @@
 //!
 //! Refuses to answer before the log says durable; a failed commit ends everything at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ use crate::agents::{Shared, Workers, work};
 use crate::blobs::BlobCache;
 use crate::clock::Clock;
 use crate::committer::{Committed, Committer};
-
-/// Messages taken before what they staged is handed to the log, when the log is free.
-const MESSAGES_MAX: usize = 1024;
 
 /// What the driving task is told.
 pub(crate) enum Message {
@@ -174,14 +171,8 @@ impl Driver {
             }
         }
         let (run, blobs) = (self.run, self.blobs.clone());
-        let task = Task {
-            driver: self,
-            committer,
-            publish,
-            answers: BTreeMap::new(),
-            batches: 0,
-            committing: Vec::new(),
-        };
+        let task =
+            Task { driver: self, committer, publish, answers: BTreeMap::new(), committing: VecDeque::new() };
         let done = tokio::spawn(task.drive(inbox, outcomes, agents));
         Ok(Running { run, published, control, blobs, done })
     }
@@ -192,9 +183,8 @@ struct Task {
     committer: Committer,
     publish: watch::Sender<Run>,
     answers: BTreeMap<Ticket, Answer>,
-    /// Batches handed over and not yet answered: none or one.
-    batches: usize,
-    committing: Vec<Blob>,
+    /// Blobs of each entry that was handed over and is not known to be durable, in their order.
+    committing: VecDeque<Vec<Blob>>,
 }
 
 impl Task {
@@ -204,7 +194,6 @@ impl Task {
         mut outcomes: mpsc::UnboundedReceiver<Committed>,
         mut agents: JoinSet<Result<(), Refusal>>,
     ) -> Result<Run, EngineError> {
-        let mut messages = Vec::new();
         loop {
             self.hand_over()?;
             if let Some(run) = self.finished() {
@@ -216,12 +205,8 @@ impl Task {
             tokio::select! {
                 biased;
                 outcome = outcomes.recv() => self.committed(outcome)?,
-                taken = inbox.recv_many(&mut messages, MESSAGES_MAX) => {
-                    if taken > 0 {
-                        messages.drain(..).for_each(|message| self.take(message));
-                    }
-                }
-                Some(stopped) = agents.join_next(), if self.batches == 0 => self.agent_gone(stopped)?,
+                Some(message) = inbox.recv() => self.take(message),
+                Some(stopped) = agents.join_next(), if self.committing.is_empty() => self.agent_gone(stopped)?,
                 () = sleep(timer), if timer.is_some() => {
                     self.driver.dispatcher.tick(&*self.driver.blobs, self.driver.clock.now_ms());
                 }
@@ -244,37 +229,30 @@ impl Task {
         self.answers.insert(ticket, answer);
     }
 
-    /// Gives the log what is staged, if it is free: while it syncs, more is staged for the next batch.
+    /// Gives the log what is staged: what comes while it syncs shares its next sync.
     fn hand_over(&mut self) -> Result<(), EngineError> {
         if let Some(error) = self.driver.blobs.take_error() {
             return Err(error.into());
         }
-        if self.batches > 0 {
-            return Ok(());
-        }
+        let answered = self.driver.dispatcher.idle_answers();
+        self.let_out(answered);
         let staged = self.driver.dispatcher.take_staged();
         if staged.is_empty() {
-            let answered = self.driver.dispatcher.idle_answers();
-            self.let_out(answered);
             return Ok(());
         }
         let (run, term) = (self.driver.run, self.driver.term);
-        self.committing = staged.iter().flat_map(|staged| staged.blobs.iter().cloned()).collect();
+        self.committing.extend(staged.iter().map(|staged| staged.blobs.clone()));
         let batch = staged
             .into_iter()
             .map(|staged| Append { run, after: staged.after, term, entry: staged.entry, blobs: staged.blobs })
             .collect();
-        if !self.committer.send(batch) {
-            return Err(EngineError::CommitterGone);
-        }
-        self.batches += 1;
-        Ok(())
+        if self.committer.send(batch) { Ok(()) } else { Err(EngineError::CommitterGone) }
     }
 
     fn committed(&mut self, outcome: Option<Committed>) -> Result<(), EngineError> {
         let count = outcome.ok_or(EngineError::CommitterGone)??;
-        self.batches = self.batches.saturating_sub(1);
-        self.driver.blobs.keep(self.committing.drain(..));
+        let durable = self.committing.drain(..count.min(self.committing.len()));
+        self.driver.blobs.keep(durable.flatten());
         let answered = self.driver.dispatcher.durable(count);
         self.publish.send_replace(self.driver.dispatcher.published().clone());
         self.let_out(answered);
@@ -294,7 +272,7 @@ impl Task {
     fn finished(&self) -> Option<Run> {
         let run = self.driver.dispatcher.published();
         let over = matches!(run.phase(), Phase::Paused(_) | Phase::Ended(_));
-        (over && self.batches == 0).then(|| run.clone())
+        (over && self.committing.is_empty()).then(|| run.clone())
     }
 
     /// An agent stops when the run does. One that stops otherwise would be missed by others who wait for its verdict.
