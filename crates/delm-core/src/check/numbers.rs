@@ -180,43 +180,39 @@ fn scale(word: &str) -> Option<usize> {
     }
 }
 
-const SMALL: &[(&str, &str, u128)] = &[
-    ("zero", "zeroth", 0),
-    ("one", "first", 1),
-    ("two", "second", 2),
-    ("three", "third", 3),
-    ("four", "fourth", 4),
-    ("five", "fifth", 5),
-    ("six", "sixth", 6),
-    ("seven", "seventh", 7),
-    ("eight", "eighth", 8),
-    ("nine", "ninth", 9),
-    ("ten", "tenth", 10),
-    ("eleven", "eleventh", 11),
-    ("twelve", "twelfth", 12),
-    ("dozen", "dozen", 12),
-    ("thirteen", "thirteenth", 13),
-    ("fourteen", "fourteenth", 14),
-    ("fifteen", "fifteenth", 15),
-    ("sixteen", "sixteenth", 16),
-    ("seventeen", "seventeenth", 17),
-    ("eighteen", "eighteenth", 18),
-    ("nineteen", "nineteenth", 19),
-    ("twenty", "twentieth", 20),
-    ("thirty", "thirtieth", 30),
-    ("forty", "fortieth", 40),
-    ("fifty", "fiftieth", 50),
-    ("sixty", "sixtieth", 60),
-    ("seventy", "seventieth", 70),
-    ("eighty", "eightieth", 80),
-    ("ninety", "ninetieth", 90),
-];
-
+/// The value of a number word, cardinal or ordinal.
 fn small(word: &str) -> Option<u128> {
-    SMALL
-        .iter()
-        .find(|(cardinal, ordinal, _)| *cardinal == word || *ordinal == word)
-        .map(|(_, _, value)| *value)
+    Some(match word {
+        "zero" | "zeroth" => 0,
+        "one" | "first" => 1,
+        "two" | "second" => 2,
+        "three" | "third" => 3,
+        "four" | "fourth" => 4,
+        "five" | "fifth" => 5,
+        "six" | "sixth" => 6,
+        "seven" | "seventh" => 7,
+        "eight" | "eighth" => 8,
+        "nine" | "ninth" => 9,
+        "ten" | "tenth" => 10,
+        "eleven" | "eleventh" => 11,
+        "twelve" | "twelfth" | "dozen" => 12,
+        "thirteen" | "thirteenth" => 13,
+        "fourteen" | "fourteenth" => 14,
+        "fifteen" | "fifteenth" => 15,
+        "sixteen" | "sixteenth" => 16,
+        "seventeen" | "seventeenth" => 17,
+        "eighteen" | "eighteenth" => 18,
+        "nineteen" | "nineteenth" => 19,
+        "twenty" | "twentieth" => 20,
+        "thirty" | "thirtieth" => 30,
+        "forty" | "fortieth" => 40,
+        "fifty" | "fiftieth" => 50,
+        "sixty" | "sixtieth" => 60,
+        "seventy" | "seventieth" => 70,
+        "eighty" | "eightieth" => 80,
+        "ninety" | "ninetieth" => 90,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -316,7 +316,9 @@ mod tests {
             prop_assert_eq!(found(&text, &text), visible.then_some(trimmed));
             for word in words(&text) {
                 if let Some((start, end)) = find_quote(&text, word.text) {
-                    prop_assert_eq!(&text[start..end], word.text);
+                    // An earlier word may differ in its apostrophes, which are equal.
+                    let plainly = |text: &str| text.chars().map(plain).collect::<String>();
+                    prop_assert_eq!(plainly(&text[start..end]), plainly(word.text));
                 }
             }
             let places: Vec<usize> = cuts(&text).collect();
