@@ -58,14 +58,15 @@ fn branch(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    /// The definition of RFC 6962, section 2.1, word by word.
+    /// The definition of RFC 6962, section 2.1, word by word, by none of the functions above.
     fn by_the_book(leaves: &[Digest]) -> [u8; 32] {
         match leaves {
             [] => Sha256::digest([]).into(),
-            [one] => leaf(one),
+            [one] => Sha256::digest([&[0], &one.0[..]].concat()).into(),
             many => {
                 let k = (many.len().next_power_of_two()) / 2;
-                branch(&by_the_book(&many[..k]), &by_the_book(&many[k..]))
+                let (left, right) = (by_the_book(&many[..k]), by_the_book(&many[k..]));
+                Sha256::digest([&[1], &left[..], &right[..]].concat()).into()
             }
         }
     }
