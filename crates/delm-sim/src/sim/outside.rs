@@ -289,9 +289,8 @@ impl Sim {
             6 => (Command::Tick, Vec::new()),
             _ => (Command::Submit { fence, draft: said.blob.hash }, brought),
         };
-        if !blobs.is_empty() {
-            self.remember(&said, agent);
-        }
+        // Also words it only names: somebody else may have brought the same.
+        self.remember(&said, agent);
         let quoted = self.quoted(place, &command);
         let claim = match self.rng.below(4) {
             0 => None,
