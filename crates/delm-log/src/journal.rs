@@ -151,9 +151,9 @@ impl Journal {
         self.anchor.pin(self.end)
     }
 
-    /// Syncs the anchor, so that a lost suffix would be noticed up to here.
+    /// Names the end in both anchor slots and syncs them: a lost suffix is noticed up to here, whichever of them goes bad.
     pub(crate) fn close(&mut self) -> Result<(), LogError> {
-        self.anchor.sync()
+        self.anchor.pin(self.end)
     }
 }
 

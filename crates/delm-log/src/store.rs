@@ -197,6 +197,12 @@ impl Store {
         self.following.stop(follower);
         let anchored = writer.journal.close();
         let index = &self.following.index;
+        if anchored.is_err() {
+            // Its disk fails: sled would only fail too, and has been seen to wait for ever then.
+            index.abandon();
+            self.home.forget_owner();
+            return anchored;
+        }
         let caught_up = self.locked(writer, |_| Ok(()));
         let closed = caught_up.and_then(|()| index.close().map_err(|trouble| self.index_error(trouble)));
         let marked = closed.and_then(|()| {
@@ -204,7 +210,7 @@ impl Store {
             if index.is_in_memory() { Ok(()) } else { boot::mark_clean(&open::boot_mark(&self.home)) }
         });
         self.home.forget_owner();
-        anchored.and(marked)
+        marked
     }
 }
 

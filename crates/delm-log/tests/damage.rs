@@ -203,6 +203,25 @@ fn one_bad_anchor_slot_is_healed_and_two_are_corruption() {
     }
 }
 
+/// A closed store has its end in both slots: without one of them, its last record is not taken for a torn write.
+#[test]
+fn a_bad_slot_does_not_hide_a_bad_last_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    Writer::begin(&store, 1).add_batch(&store, 3);
+    Writer::begin(&store, 2).add(&store, &["the last"]);
+    store.close().unwrap();
+    let (anchor, segment) = (path.join("anchor"), segments(&path).pop().unwrap());
+    let (slots, bytes) = (fs::read(&anchor).unwrap(), fs::read(&segment).unwrap());
+    for slot in [10, 4096 + 10] {
+        flip(&anchor, slot);
+        fs::write(&segment, &bytes[..bytes.len() - 3]).unwrap();
+        assert!(corrupt(Store::open(&path, &small())).what.contains("a suffix is lost"));
+        fs::write(&anchor, &slots).unwrap();
+    }
+}
+
 /// A store killed after two commits that its anchor does not know yet, as a machine that stops may leave it.
 fn behind(dir: &Path) -> (PathBuf, Writer, [u64; 3]) {
     let path = dir.join("store");

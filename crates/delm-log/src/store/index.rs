@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::error::{Corruption, LogError};
 use crate::journal::files::io_error;
@@ -43,6 +44,9 @@ impl From<Corruption> for Trouble {
     }
 }
 
+/// How long sled may take to write what it holds when it is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Key and value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
@@ -55,6 +59,20 @@ struct Pending {
     bytes: usize,
 }
 
+/// Runs what sled may wait in for ever, when one of its writes failed: after a while it is left to itself.
+fn in_time(operation: impl FnOnce() -> sled::Result<()> + Send + 'static) -> Result<(), String> {
+    let (done, wait) = std::sync::mpsc::channel();
+    let spawned = std::thread::Builder::new().name("sled-close".into()).spawn(move || {
+        // Who waited may have gone.
+        let _gone = done.send(fenced(operation));
+    });
+    spawned.map_err(|error| format!("no thread to wait in: {error}"))?;
+    match wait.recv_timeout(CLOSE_TIMEOUT) {
+        Ok(outcome) => outcome.map_err(|failure| failure.why),
+        Err(_) => Err("it does not end; what it lacks is made again from the journal".into()),
+    }
+}
+
 /// One sled directory. Dropping it closes sled, unless sled is broken: then it is left alone, since closing would
 /// only panic or wait again.
 struct Tree {
@@ -64,14 +82,14 @@ struct Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        let db = self.db.take();
+        let Some(db) = self.db.take() else { return };
         if self.broken {
             std::mem::forget(db);
-        } else if let Err(failure) = fenced(|| {
+        } else if let Err(why) = in_time(move || {
             drop(db);
             Ok(())
         }) {
-            tracing::warn!("closing the index: {}", failure.why);
+            tracing::warn!("closing the index: {why}");
         }
     }
 }
@@ -172,6 +190,17 @@ impl Index {
         let tree = Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner).1);
         let db = tree.db.as_ref().ok_or_else(|| Trouble::Index("the index is closed".into()))?;
         fenced(|| operation(db)).map_err(|failure| trouble(&self.root, failure))
+    }
+
+    /// Leaves sled as it is: nothing more is read from it or written to it, and it is not closed.
+    pub(crate) fn abandon(&self) {
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut tree.1, Arc::new(Tree { db: None, broken: false }));
+        // Somebody else may be reading still: then it is never dropped.
+        match Arc::try_unwrap(old) {
+            Ok(mut old) => old.broken = true,
+            Err(shared) => std::mem::forget(shared),
+        }
     }
 
     /// The value of a row.
@@ -296,7 +325,8 @@ impl Index {
             return Ok(());
         }
         self.settle()?;
-        self.with_tree(|db| db.flush().map(|_| ()))?;
+        let db = self.with_tree(|db| Ok(db.clone()))?;
+        in_time(move || db.flush().map(drop)).map_err(Trouble::Index)?;
         let (generation, closed) = {
             let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
             let generation = tree.0;
