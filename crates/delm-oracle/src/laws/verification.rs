@@ -67,9 +67,12 @@ impl Court {
         self.run.proposals.insert(subject, Proposal { seq, gist, kind, author, cites, approved: None });
     }
 
-    /// I-22: so many pieces at most, each within a unit.
+    /// I-22: so many pieces at most, each within a unit. What stands behind a reading are its bullets.
     fn evidence_lies_in_units(&mut self, proposed: &GistProposed) {
-        let most = self.run.limit(|limits| limits.evidence_max);
+        let most = match proposed.kind {
+            GistKind::Reading => self.run.limit(|limits| limits.bullets_max),
+            _ => self.run.limit(|limits| limits.evidence_max),
+        };
         self.require(
             proposed.evidence.len() as u64 <= most,
             I::GistBounded,
