@@ -196,4 +196,31 @@ mod tests {
         assert!(matches!(journal.healthy(), Err(LogError::Poisoned { .. })));
         assert_eq!(Anchor::read(&path).unwrap().end, End::EMPTY, "the anchor never runs ahead");
     }
+
+    /// A whole record of another journal, as long as the one whose place it takes: only what it follows gives it away.
+    #[test]
+    fn a_record_of_another_journal_does_not_follow() {
+        let journals = ["one", "two"].map(|first| {
+            let dir = tempfile::tempdir().unwrap();
+            let segments = Segments::new(dir.path());
+            create_segment(&segments, FIRST_SEGMENT).unwrap();
+            let anchor = Anchor::create(&dir.path().join("anchor"), End::EMPTY).unwrap();
+            let mut journal = Journal::at_end(segments.clone(), End::EMPTY, anchor, u64::MAX).unwrap();
+            let ends = [first, "same", "last"].map(|text| {
+                journal.append(Kind::Redact, text.as_bytes(), &[]).unwrap();
+                usize::try_from(journal.end().place.offset).unwrap()
+            });
+            let bytes = std::fs::read(segments.path(1)).unwrap();
+            (dir, segments, bytes, ends[0]..ends[1])
+        });
+        let [(_kept, segments, mut bytes, second), (_, _, other, _)] = journals;
+        bytes[second.clone()].copy_from_slice(&other[second]);
+        std::fs::write(segments.path(1), bytes).unwrap();
+        let mut scan = scan::Scan::from_segment(&segments, 1, 1).unwrap();
+        assert!(scan.next().unwrap().is_some());
+        assert!(
+            matches!(scan.next(), Err(LogError::Corrupt(_))),
+            "I-39: a record of another journal is read"
+        );
+    }
 }
