@@ -273,8 +273,10 @@ impl Dispatcher {
         let known = sent.is_none_or(|sent| sent.next_number() > envelope.number);
         match self.staged.quoted_claim(sender, command) {
             Some(claim) if envelope.claim == Some(claim) || cfg!(sabotage = "no_claim_check") => Ok(()),
+            // Its number is taken: it gets its reply again, or is another command under that number.
+            _ if known => Ok(()),
             Some(_) => Err(Refusal::WrongClaim { fence }),
-            None if known || call.is_some() => Ok(()),
+            None if call.is_some() => Ok(()),
             None => Err(Refusal::StaleFence { fence }),
         }
     }
@@ -297,8 +299,9 @@ impl Dispatcher {
             let Some(parked) = self.parked.get(place) else { break };
             let agent = parked.envelope.agent.and_then(|agent| self.staged.agent(agent));
             let principal = agent.map(|agent| agent.principal.clone());
-            // What is ready for one agent of a principal is ready for all of them.
-            if running && without.contains(&principal) {
+            // What is ready for one agent of a principal is ready for all of them, unless it asks for one job by name.
+            let any = matches!(parked.envelope.command, Command::Claim { job: None });
+            if running && any && without.contains(&principal) {
                 place += 1;
                 continue;
             }
@@ -308,7 +311,9 @@ impl Dispatcher {
                 None => {}
                 Some(Waits::Work) => {
                     self.parked.insert(place, parked);
-                    without.insert(principal);
+                    if any {
+                        without.insert(principal);
+                    }
                     place += 1;
                 }
                 // Whoever comes first gets what is freed first.

@@ -206,7 +206,8 @@ impl Builder<'_> {
             let alone = spent.saturating_add(needed);
             let reserved = if cfg!(sabotage = "budget_unreserved") { 0 } else { reserved };
             let total = alone.saturating_add(reserved);
-            if value == 0 || total <= value {
+            // What takes nothing is borne by any budget; that one is spent stops the run elsewhere.
+            if value == 0 || needed == 0 || total <= value {
                 continue;
             }
             // Only claims give reservations back for certain: one that is left behind by an expired claim may never be.

@@ -153,6 +153,11 @@ impl Ledger {
         self.last_error = Some(end.error);
         self.tokens_charged = self.tokens_charged.saturating_add(end.charged_tokens);
         self.pay(end.charged_microusd);
+        if end.charged_microusd.is_none() {
+            let reserved = open.started.reserved_microusd.unwrap_or(0);
+            let most = reserved.saturating_mul(end.charged_tries());
+            self.spent_microusd = self.spent_microusd.saturating_add(most);
+        }
         Some(open)
     }
 

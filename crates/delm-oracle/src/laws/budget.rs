@@ -3,9 +3,7 @@
 //! Sums follow the section "What calls cost" of `entry-v1.md`: what nobody knows counts as what was reserved for it.
 
 use super::Court;
-use crate::bytes::{
-    AgentKind, CallFailed, CallFault, CallFinished, CallId, CallStarted, Claimed, LimitReached, PauseCause,
-};
+use crate::bytes::{CallFailed, CallFault, CallFinished, CallId, CallStarted, LimitReached, PauseCause};
 use crate::invariant::Invariant as I;
 use crate::run::{Call, Ledger};
 
@@ -50,7 +48,7 @@ impl Court {
         ledger.reserved_microusd =
             ledger.reserved_microusd.saturating_add(started.reserved_microusd.unwrap_or_default());
         if self.frame.claimed == Some(started.fence) {
-            self.budget_bears(true);
+            self.budget_bears(started);
         }
         let agent = claim.map_or(crate::bytes::AgentId(0), |claim| claim.agent);
         let call = Call {
@@ -63,28 +61,23 @@ impl Court {
         self.run.calls.insert(started.call, call);
     }
 
-    /// I-31: nothing that takes of the budget is claimed once it is reached. Programs and the built-in reader take nothing.
-    pub(super) fn claim_is_affordable(&mut self, claim: &Claimed) {
-        let calls = |kind| kind == AgentKind::Model;
-        if self.run.agents.get(&claim.agent).is_none_or(|agent| calls(agent.kind)) {
-            self.budget_bears(false);
-        }
-    }
-
-    /// I-31: whether what is spent and reserved is below the budgets, or `at_most` up to them.
-    fn budget_bears(&mut self, at_most: bool) {
+    /// I-31: a claim begins no call that takes more of a budget than is neither spent nor reserved. What takes nothing of
+    /// it is borne by it: programs, the built-in reader, models without a price.
+    fn budget_bears(&mut self, started: &CallStarted) {
         let Ledger { spent_microusd, spent_tokens, reserved_microusd, reserved_tokens, .. } = self.run.ledger;
+        let (tokens, money) = (started.reserved_tokens, started.reserved_microusd.unwrap_or_default());
+        let budget_tokens = self.run.limit(|limits| limits.budget_tokens);
+        let budget_microusd = self.run.limit(|limits| limits.budget_microusd);
         let sums = [
-            ("tokens", self.run.limit(|limits| limits.budget_tokens), spent_tokens, reserved_tokens),
-            ("microusd", self.run.limit(|limits| limits.budget_microusd), spent_microusd, reserved_microusd),
+            ("tokens", tokens, budget_tokens, spent_tokens.saturating_add(reserved_tokens)),
+            ("microusd", money, budget_microusd, spent_microusd.saturating_add(reserved_microusd)),
         ];
-        for (unit, budget, spent, reserved) in sums {
-            let all = spent.saturating_add(reserved);
+        for (unit, needed, budget, taken) in sums {
             self.require(
-                budget == 0 || all < budget || (at_most && all == budget),
+                budget == 0 || needed == 0 || taken <= budget,
                 I::OvershootBounded,
-                |_| format!("no claim that takes {unit} to or past the budget of {budget}"),
-                |_| format!("one with {spent} spent and {reserved} reserved"),
+                |_| format!("no claim that takes {unit} past the budget of {budget}"),
+                |_| format!("one with {taken} spent and reserved, its own {needed} included"),
             );
         }
     }

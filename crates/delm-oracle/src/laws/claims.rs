@@ -90,7 +90,6 @@ impl Court {
             |_| claim.deadline_ms.to_string(),
         );
         self.claim_counts(claim);
-        self.claim_is_affordable(claim);
         self.claim_while_running(claim);
         if let Some(fence) = other {
             self.run.end_claim(fence);
