@@ -17,11 +17,13 @@ const HIDDEN: &str = "…";
 /// that are known to be no secrets, without its fragment. Takes any text, also what is no URL.
 #[must_use]
 pub fn shown(url: &str) -> String {
-    let (url, _) = url.trim().split_once('#').unwrap_or((url.trim(), ""));
-    let (place, query) = url.split_once('?').map_or((url, None), |(place, query)| (place, Some(query)));
-    let (scheme, rest) = place.split_once("://").map_or(("", place), |(scheme, rest)| (scheme, rest));
-    // A password may hold what ends an authority, so all before the last @ is hidden.
-    let rest = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"));
+    let url = url.trim();
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    // A password may hold what ends an authority, so all before the last @ is hidden, first of all.
+    let (user, rest) = rest.rsplit_once('@').map_or((false, rest), |(_, rest)| (true, rest));
+    let (rest, _) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let rest = if user { format!("{HIDDEN}@{rest}") } else { rest.to_owned() };
     let place = if scheme.is_empty() { rest } else { format!("{scheme}://{rest}") };
     let Some(query) = query else { return place };
     let pairs: Vec<String> = query.split('&').map(shown_pair).collect();
@@ -177,6 +179,8 @@ mod tests {
             ),
             ("https://h/v1?sig=", "https://h/v1?sig="),
             ("me:secret@host", "…@host"),
+            ("http://me:p?ss@host/v1", "http://…@host/v1"),
+            ("http://me:p#ss@host/v1?sig=a", "http://…@host/v1?sig=…"),
             ("no url", "no url"),
             ("", ""),
         ] {
