@@ -250,6 +250,8 @@ const DOCUMENTS: &[&str] = &[
     "demo -q --agents 1",
     "run --agents 1 --docs notes -- lamp",
     "run --dry-run --docs notes -- Who?",
+    "check",
+    "check --list",
     "ls",
     "show",
     "log",

@@ -390,9 +390,14 @@ pub(super) fn test_command(readme: &str) -> Vec<Finding> {
 /// `roots` are the `lib.rs` and `main.rs` of our crates.
 pub(super) fn code_map(map: &str, roots: &[Source]) -> Vec<Finding> {
     let mut found = Vec::new();
-    for root in roots {
+    for (place, root) in roots.iter().enumerate() {
+        // A crate that is a library and a program has one section for the modules of both.
+        let same = |other: &&Source| other.package() == root.package();
+        if roots.iter().take(place).any(|other| same(&other)) {
+            continue;
+        }
         let heading = format!("### `{}`", root.package());
-        let modules = modules_of(root);
+        let modules: Vec<String> = roots.iter().filter(same).flat_map(modules_of).collect();
         let Some(at) = map.lines().position(|line| line == heading) else {
             let say = format!("write a section \"{heading}\" with a row for each of its modules");
             found.push(finding(MAP, 1, say));

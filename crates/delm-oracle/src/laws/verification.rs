@@ -71,7 +71,7 @@ impl Court {
     fn evidence_lies_in_units(&mut self, proposed: &GistProposed) {
         let most = match proposed.kind {
             GistKind::Reading => self.run.limit(|limits| limits.bullets_max),
-            _ => self.run.limit(|limits| limits.evidence_max),
+            GistKind::Finding | GistKind::Failure => self.run.limit(|limits| limits.evidence_max),
         };
         self.require(
             proposed.evidence.len() as u64 <= most,

@@ -105,8 +105,8 @@ pub struct Checked {
     pub schema: CheckTag,
     /// The run.
     pub run: Hash,
-    /// The id of its newest entry.
-    pub head: Hash,
+    /// Its newest entry.
+    pub head: HeadView,
     /// Entries judged.
     pub entries: u64,
     /// Events in them.

@@ -254,7 +254,8 @@ fn beginning(id: &Digest) -> u64 {
     id.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn unopened(path: &Path, error: &std::io::Error) -> CliError {
+/// Why an export cannot be opened.
+pub(crate) fn unopened(path: &Path, error: &std::io::Error) -> CliError {
     let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Unexpected };
     CliError::new("export", exit, format!("{}: {error}", path.display()))
         .hint("name an export that is there; `delm export RUN` writes one")

@@ -18,7 +18,8 @@ use delm_log::{Found, Log, LogError, RunInfo, Store};
 use crate::error::{CliError, Exit};
 use crate::refs::{RunName, RunRef};
 use export::ExportLog;
-pub(crate) use open::{Holder, Opening, held, open_error};
+pub(crate) use export::unopened;
+pub(crate) use open::{Holder, LOOKS_A_SECOND, Opened, Opening, READING, held, open_error};
 
 /// Runs looked at in one step when a name is searched for.
 const PAGE: usize = 64;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use delm_log::{OpenError, OpenOptions, OpenReport, Store, Wait};
 
+use super::LOOK_AGAIN;
 use crate::args::value;
 use crate::error::{CliError, Exit};
 use crate::output::human::time;
@@ -68,6 +69,15 @@ pub(crate) fn held(what: impl Into<String>) -> CliError {
         .hint("--wait waits until it is free; another --store does not have to")
 }
 
+/// What a verb that only reads says it does with the store.
+pub(crate) const READING: &str = "reading";
+
+/// How often a held store is looked at in a second.
+pub(crate) const LOOKS_A_SECOND: u32 = 25;
+
+/// An open store, and what had to be put right.
+pub(crate) type Opened = (Arc<Store>, Vec<String>);
+
 /// How the store of a call is opened.
 #[derive(Clone)]
 pub(crate) struct Opening {
@@ -87,11 +97,37 @@ impl Opening {
         Self { path: path.to_owned(), create, wait, note: note.to_owned() }
     }
 
+    /// Opens the store for a writer, which waits for whoever only reads: that one cannot be asked, and ends soon.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn past_readers(self) -> Result<Opened, OpenError> {
+        let mut looked = 0;
+        loop {
+            match self.clone().open() {
+                Err(OpenError::Held { path, owner }) if self.wait.is_none() => {
+                    looked += 1;
+                    // One that holds the store and has not said for what may be about to.
+                    let reads = owner.as_ref().map_or(looked < LOOKS_A_SECOND, |owner| owner.note == READING);
+                    let error = OpenError::Held { path, owner };
+                    if !reads {
+                        return Err(error);
+                    }
+                    if looked == LOOKS_A_SECOND {
+                        tracing::warn!("{error}; waiting for it");
+                    }
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// Opens the store; with it comes what had to be put right, a line each.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub(crate) fn open(self) -> Result<(Arc<Store>, Vec<String>), OpenError> {
+    pub(crate) fn open(self) -> Result<Opened, OpenError> {
         let wait = match self.wait {
             None => Wait::No,
             Some(value::Wait::Forever) => Wait::Forever,
@@ -108,7 +144,10 @@ impl Opening {
 fn repairs(report: &OpenReport) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(cut) = &report.cut {
-        lines.push(format!("a record that was being written when its process died was cut off: {cut:?}"));
+        let (place, bytes, why) = (&cut.place, cut.bytes, &cut.why);
+        lines.push(format!(
+            "a record that was being written when its process died was cut off: {bytes} bytes at {place}: {why}"
+        ));
     }
     if let Some(why) = &report.anchor_healed {
         lines.push(format!("one anchor slot was bad and was written again from the other: {why}"));

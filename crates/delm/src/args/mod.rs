@@ -123,7 +123,7 @@ pub(crate) enum Read {
     Verify(read::Verify),
     /// Work every state, decision and prompt out again from the log; calls no model
     Replay(read::Replay),
-    /// Judge a run by its log alone: every invariant, by an auditor that shares no code with the engine
+    /// Judge a run by its log alone: every invariant, by an independent auditor
     Check(read::Check),
     /// Remove a run from the store
     Rm(upkeep::Rm),

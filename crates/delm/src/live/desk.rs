@@ -102,9 +102,11 @@ impl Desk {
         inside.published = running.published.clone();
     }
 
-    /// Nothing more is taken, whatever the reason.
+    /// Nothing more is taken, whatever the reason. Whoever waits is let go: that nothing came of it is all there is to say.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        let mut inside = self.lock();
+        inside.closed = true;
+        inside.wishes.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {

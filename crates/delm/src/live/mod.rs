@@ -23,7 +23,7 @@ use delm_core::run::{Phase, Run};
 use delm_engine::{BlobCache, Clock, Running, StartError, SystemClock, Workers};
 use delm_log::{Log, OpenError, Store};
 
-use crate::access::{Opening, Reading, log_error, open_error};
+use crate::access::{Opened, Opening, Reading, log_error, open_error};
 use crate::args::Drive;
 use crate::args::ask::{Cancel, Resume, RunArgs};
 use crate::args::value::Wait;
@@ -116,12 +116,12 @@ fn begin(args: RunArgs, mut live: Live<'_>) -> Result<Exit, CliError> {
 fn resume(args: Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     let reference = args.run.clone().unwrap_or_default();
     refuse_export(&reference)?;
-    let mut stage = Stage::new()?;
     let path = live.settings.store();
-    let store = match live.open_or_ask(&mut stage, &path, "resume", list)? {
+    let store = match live.open_or_ask(&path, "resume", list)? {
         Held::Ours(store) => store,
         Held::Answered(exit) => return Ok(exit),
     };
+    let mut stage = Stage::new()?;
     let reading = Reading::of_store(store.clone());
     let (settings, environment) = (live.settings.clone(), live.environment.clone());
     let (run, workers, changes) = stage.until_signal(move || {
@@ -139,9 +139,7 @@ fn resume(args: Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, Cli
 fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     refuse_export(&args.run)?;
     let path = live.settings.store();
-    // Waiting for the store would be waiting for the end of what is to be cancelled: its owner is asked at once.
-    live.wait = None;
-    let store = match live.open_or_ask(&mut Stage::new()?, &path, "cancel", list)? {
+    let store = match live.open_or_ask(&path, "cancel", list)? {
         Held::Ours(store) => store,
         Held::Answered(exit) => return Ok(exit),
     };
@@ -193,8 +191,10 @@ impl Live<'_> {
         }
         let name = plan.name.clone();
         let (start, blobs) = stage.until_signal(move || plan.command(nonce()?))?;
-        let store = self.open(&mut stage, Opening::new(&path, true, self.wait, "run"))?;
-        let store = store.map_err(|error| open_error(&error))?;
+        let opening = Opening::new(&path, true, self.wait, "run");
+        let opened = stage.until_signal(move || Ok(opening.past_readers()))?;
+        let (store, repairs) = opened.map_err(|error| open_error(&error))?;
+        repairs.iter().try_for_each(|line| self.output.note(line))?;
         if let Some(name) = name {
             self.refuse_taken(&Reading::of_store(store.clone()), &name)?;
         }
@@ -215,34 +215,13 @@ impl Live<'_> {
         }
     }
 
-    /// Opens the store, and says what had to be put right; Ctrl-C ends the waiting for it.
-    fn open(
-        &mut self,
-        stage: &mut Stage,
-        opening: Opening,
-    ) -> Result<Result<Arc<Store>, OpenError>, CliError> {
-        Ok(match stage.until_signal(move || Ok(opening.open()))? {
-            Ok((store, repairs)) => {
-                repairs.iter().try_for_each(|line| self.output.note(line))?;
-                Ok(store)
-            }
-            Err(error) => Err(error),
-        })
-    }
-
     /// Opens the store, or has the process that holds it do what was asked. What that one cannot do, `--wait` waits for.
-    fn open_or_ask(
-        &mut self,
-        stage: &mut Stage,
-        path: &Path,
-        note: &str,
-        list: &[String],
-    ) -> Result<Held, CliError> {
+    /// Nothing is begun yet, so signals end this process as they end any other.
+    fn open_or_ask(&mut self, path: &Path, note: &str, list: &[String]) -> Result<Held, CliError> {
         let mut opening = Opening::new(path, false, None, note);
-        match self.open(stage, opening.clone())? {
-            Ok(store) => return Ok(Held::Ours(store)),
+        match opening.clone().open() {
             Err(OpenError::Held { .. }) => {}
-            Err(error) => return Err(open_error(&error)),
+            opened => return self.ours(opened),
         }
         match ask_owner(path, list, self.output)? {
             // It says nothing when it is told of somebody who waits.
@@ -252,10 +231,13 @@ impl Live<'_> {
             None => {}
         }
         opening.wait = self.wait;
-        match self.open(stage, opening)? {
-            Ok(store) => Ok(Held::Ours(store)),
-            Err(error) => Err(open_error(&error)),
-        }
+        self.ours(opening.past_readers())
+    }
+
+    fn ours(&mut self, opened: Result<Opened, OpenError>) -> Result<Held, CliError> {
+        let (store, repairs) = opened.map_err(|error| open_error(&error))?;
+        repairs.iter().try_for_each(|line| self.output.note(line))?;
+        Ok(Held::Ours(store))
     }
 
     /// Drives a run to its pause or end, answering for the store meanwhile.
@@ -308,7 +290,8 @@ impl Live<'_> {
         let mut waiting: Vec<Granted> = Vec::new();
         let ended = loop {
             let followed = watch.follow(running, self.output).await.map(Arc::new);
-            if followed.is_err() {
+            // Who stops this process by a signal means it, whoever else wishes that it goes on.
+            if followed.is_err() || watch.signals.exit().is_some() {
                 desk.close();
             }
             let granted = followed.as_ref().ok().and_then(|ended| desk.granted(ended));
@@ -319,7 +302,11 @@ impl Live<'_> {
                 break followed;
             }
             let changes = granted.changes.clone();
-            self.output.note(&format!("going on, as another process asked: {}", words(&changes)))?;
+            if let Err(error) =
+                self.output.note(&format!("going on, as another process asked: {}", words(&changes)))
+            {
+                break Err(error.into());
+            }
             let again = delm_engine::resume(
                 log.clone(),
                 clock.clone(),

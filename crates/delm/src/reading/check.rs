@@ -4,6 +4,7 @@
 
 use delm_core::ids::Digest;
 use delm_oracle::{Auditor, Report};
+use delm_wire::export::HeadView;
 use delm_wire::name::Word;
 use delm_wire::view::{BrokenLaw, CheckTag, Checked};
 
@@ -70,7 +71,7 @@ fn view(report: &Report) -> Result<Checked, CliError> {
     Ok(Checked {
         schema: CheckTag,
         run: hash(&report.run)?,
-        head: hash(&report.head)?,
+        head: HeadView { seq: report.entries.saturating_sub(1), id: hash(&report.head)? },
         entries: report.entries,
         events: report.events,
         blobs: report.blobs,
@@ -91,7 +92,7 @@ fn people(view: &Checked, output: &mut Output) -> Result<(), CliError> {
         if view.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(view.entries)) };
     let read = format!("{entries}, {}, {}", plural(view.events, "event"), plural(view.blobs, "blob"));
     named(output, "read", &read)?;
-    named(output, "head", &view.head.0.to_string())?;
+    named(output, "head", &format!("{} {}", view.head.seq, view.head.id.0))?;
     for finding in &view.findings {
         heading(output, &format!("{} {}: entry {}", finding.invariant, finding.name, finding.seq))?;
         named(output, "law", &finding.sentence)?;

@@ -9,6 +9,7 @@ use std::path::Path;
 use delm_oracle::{Invariant, audit, invariants};
 use delm_wire::view::LawView;
 
+use crate::access::unopened;
 use crate::args::read::{Check, Checkable};
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
@@ -24,22 +25,22 @@ pub(super) fn is_of_no_store(check: &Check) -> bool {
 
 pub(super) fn check(check: &Check, environment: &Environment, output: &mut Output) -> Result<Exit, CliError> {
     match &check.run {
-        Some(Checkable::Stdin) => judged("-", stdin().lock(), output),
+        Some(Checkable::Stdin) => judged("standard input", stdin().lock(), output),
         Some(Checkable::Run(RunRef::Export(path))) => {
-            let path = environment.directory().join(path);
-            judged(&path.display().to_string(), BufReader::new(opened(&path)?), output)
+            let file = opened(&environment.directory().join(path), path)?;
+            judged(&path.display().to_string(), BufReader::new(file), output)
         }
         Some(Checkable::Run(_)) | None => laws(output).map(|()| Exit::Success),
     }
 }
 
-fn opened(path: &Path) -> Result<File, CliError> {
-    File::open(path).map_err(|error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let exit = if missing { Exit::NotFound } else { Exit::Unexpected };
-        CliError::new("export", exit, format!("{}: {error}", path.display()))
-            .hint("name an export that is there")
-    })
+/// A file or a pipe; `said` is the path as it was given.
+fn opened(path: &Path, said: &Path) -> Result<File, CliError> {
+    if path.is_dir() {
+        return Err(CliError::usage(format!("{}: it is a folder", said.display()))
+            .hint("name a file; `delm export RUN` writes one"));
+    }
+    File::open(path).map_err(|error| unopened(said, &error))
 }
 
 fn judged(name: &str, stream: impl BufRead, output: &mut Output) -> Result<Exit, CliError> {

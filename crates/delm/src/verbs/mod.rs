@@ -11,7 +11,7 @@ use std::path::Path;
 
 use delm_log::OpenError;
 
-use crate::access::{LOOK_AGAIN, Opening, Reading, open_error};
+use crate::access::{LOOK_AGAIN, LOOKS_A_SECOND, Opening, READING, Reading, open_error};
 use crate::args::value::Wait;
 use crate::args::{Aside, Cli, Read, Verb};
 use crate::config::Settings;
@@ -77,9 +77,9 @@ fn read(
         return reading::run(verb, &Reading::of_export(&export)?, output, &|| true);
     }
     let writes = verb.writes();
-    let mut told = false;
+    let mut looked: u32 = 0;
     loop {
-        let opening = Opening::new(path, false, if writes { wait } else { None }, "reading");
+        let opening = Opening::new(path, false, if writes { wait } else { None }, READING);
         match opening.open() {
             Ok((store, repairs)) => {
                 repairs.iter().try_for_each(|line| output.note(line))?;
@@ -94,8 +94,13 @@ fn read(
                 match live::ask_owner(path, &forwarded(verb, arguments, here, output.mode()), output)? {
                     Some(exit) => return Ok(exit),
                     None => {
-                        if !std::mem::replace(&mut told, true) {
-                            tracing::info!("{error}; waiting for it");
+                        looked = looked.saturating_add(1);
+                        let waited = LOOK_AGAIN.saturating_mul(looked);
+                        if matches!(wait, Some(Wait::AtMost(most)) if waited > most) {
+                            return Err(open_error(&error));
+                        }
+                        if looked == LOOKS_A_SECOND {
+                            tracing::warn!("{error}; waiting for it");
                         }
                         std::thread::sleep(LOOK_AGAIN);
                     }
