@@ -896,7 +896,7 @@ class History:
     def on_call_finished(self, data, entry):
         call = self.calls.get(data["call"])
         if call:
-            models = {"model_asked": call["model"], "model_reported": data["model_reported"]}
+            models = {"model": call["model"], "model_reported": data["model_reported"]}
             self.asked[call["fence"]] = models
 
     def on_draft_submitted(self, data, entry):
@@ -946,11 +946,10 @@ class History:
         return data[start:end].decode("utf-8", errors="backslashreplace")
 
     def person(self, agent, fence):
-        """Who spoke: the agent, who answers for it, its model, and what model was called."""
+        """Who spoke: the agent, who answers for it, and the model it asked, or works with where it asked none."""
         joined = self.agents.get(agent, {})
-        asked = self.asked.get(fence, {"model_asked": None, "model_reported": None})
-        named = {name: joined.get(name) for name in ("principal", "model")}
-        return {"agent": agent, **named, **asked}
+        asked = self.asked.get(fence, {"model": joined.get("model"), "model_reported": None})
+        return {"agent": agent, "principal": joined.get("principal"), **asked}
 
     def evidence(self, part):
         source = self.units.get(part["unit"])
@@ -1065,11 +1064,11 @@ def say_head(found):
 def say_person(person):
     if person is None or person["agent"] is None:
         return "the engine"
-    fields = ("agent", "principal", "model", "model_asked", "model_reported")
+    fields = ("agent", "principal", "model", "model_reported")
     names = {name: plain("unknown" if person[name] is None else person[name]) for name in fields}
     text = "{agent} (principal {principal}, model {model}".format(**names)
-    if person["model_asked"] is not None:
-        text += ", asked {model_asked}, which reported {model_reported}".format(**names)
+    if person["model_reported"] is not None:
+        text += ", which reported {model_reported}".format(**names)
     return text + ")"
 
 

@@ -15,7 +15,10 @@ fn nothing_is_said_before_it_is_synced() {
     if let Err(why) = possible() {
         return not_tested(&Report::not_run("the order of calls", why));
     }
-    let said = order(binary()).unwrap();
+    // On a busy machine the trace itself was once counted wrong; what was said too early is never tried again.
+    let unread = |said: &Result<u64, String>| said.as_ref().is_err_and(|why| why.contains("not understood"));
+    let said = (0..3).map(|_| order(binary())).find(|said| !unread(said));
+    let said = said.expect("no trace of three was understood").unwrap();
     assert!(said >= 15, "{said} entries");
 }
 

@@ -5,10 +5,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use delm_core::entry::{Blob, Head, Sealed};
 use delm_core::ids::Digest;
-use delm_log::{Append, Found, Log, LogError, OpenOptions, RunInfo, Store};
+use delm_log::{Append, Found, Log, LogError, OpenOptions, RunInfo, Store, Wait};
 use tempfile::TempDir;
 
 use crate::crash::draw::Draw;
@@ -18,7 +19,9 @@ use crate::crash::world::{World, folder};
 use crate::crash::{Say, Try};
 
 pub(super) fn options(segment_bytes: u64) -> OpenOptions {
-    OpenOptions { segment_bytes, cache_bytes: 1 << 20, ..OpenOptions::default() }
+    // A process that another test starts holds this one's locks from fork to exec.
+    let wait = Wait::For(Duration::from_secs(10));
+    OpenOptions { segment_bytes, cache_bytes: 1 << 20, wait, ..OpenOptions::default() }
 }
 
 /// What a store holds.
