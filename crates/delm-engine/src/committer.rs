@@ -41,14 +41,52 @@ impl Committer {
         Ok((Self { batches, thread }, outcome))
     }
 
-    /// Hands entries over, in the order they are to be committed. A thread that is gone shows as a closed channel.
-    pub(crate) fn send(&self, batch: Vec<Append>) -> bool {
-        self.batches.send(batch).is_ok()
+    /// Hands entries over, in the order they are to be committed. A thread that is gone takes none, and says why on the
+    /// channel of outcomes, where its last word may not have been read yet.
+    pub(crate) fn send(&self, batch: Vec<Append>) {
+        let _gone = self.batches.send(batch);
     }
 
     /// Lets the thread end, so that nobody holds the log any more. A panic in it has shown as a closed channel.
     pub(crate) fn end(self) {
         drop(self.batches);
         let _ended = self.thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use delm_core::entry::Entry;
+    use delm_core::ids::Digest;
+    use delm_log::{MemoryLog, Term};
+
+    use super::*;
+
+    fn refused() -> Vec<Append> {
+        let entry = Entry {
+            parent: Digest::ZERO,
+            seq: 0,
+            at: 0,
+            agent: None,
+            command: 0,
+            rules: 1,
+            events: Vec::new(),
+        };
+        let entry = entry.seal();
+        // Nobody acquired the run: no term is the current one.
+        vec![Append { run: entry.id, after: None, term: Term(9), entry, blobs: Vec::new() }]
+    }
+
+    /// A batch that comes when the thread has failed and gone must not hide why it went.
+    #[test]
+    fn the_cause_outlives_the_thread() {
+        let (committer, mut outcomes) = Committer::start(Arc::new(MemoryLog::new())).unwrap();
+        committer.send(refused());
+        while !committer.thread.is_finished() {
+            thread::yield_now();
+        }
+        committer.send(refused());
+        assert!(matches!(outcomes.blocking_recv(), Some(Err(AppendError::TermLost { .. }))));
+        assert!(outcomes.blocking_recv().is_none());
     }
 }

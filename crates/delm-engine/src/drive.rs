@@ -246,7 +246,8 @@ impl Task {
             .into_iter()
             .map(|staged| Append { run, after: staged.after, term, entry: staged.entry, blobs: staged.blobs })
             .collect();
-        if self.committer.send(batch) { Ok(()) } else { Err(EngineError::CommitterGone) }
+        self.committer.send(batch);
+        Ok(())
     }
 
     fn committed(&mut self, outcome: Option<Committed>) -> Result<(), EngineError> {
