@@ -1,6 +1,8 @@
-//! How runs, and things in a run, are named on the command line: `RUN`, labels, hashes.
+//! How runs, and things in a run, are named on the command line: `RUN`, `RUN@POS`, labels, hashes.
 //!
 //! Refuses to look anything up: it says what kind of name a text is, or why it is none.
+
+mod position;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,14 +10,18 @@ use std::str::FromStr;
 
 use delm_core::ids::{AgentId, CallId, Digest, FactId, SourceId, TaskId, UnitId};
 
+pub(crate) use position::Position;
+#[expect(unused_imports, reason = "verbs that take a position come one by one")]
+pub(crate) use position::RunAt;
+
 /// Why a text names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefError {
     /// Nothing was given.
     #[error("it is empty")]
     Empty,
-    /// `RUN@POS`.
-    #[error("{text:?} names a position ({position:?}): RUN@POS is not in this version, name the run alone")]
+    /// `RUN@POS` where only a run will do.
+    #[error("{text:?} names a position ({position:?}); this verb takes no RUN@POS, name the run alone")]
     Position {
         /// What was given.
         text: String,
@@ -27,6 +33,14 @@ pub(crate) enum RefError {
         "{text:?} is no run: give a prefix of its id (hex), its name (1-64 of a-z 0-9 . _ - with a letter that is not a hex digit), `last`, or a path to an export"
     )]
     NoRun {
+        /// What was given.
+        text: String,
+    },
+    /// No position in a run.
+    #[error(
+        "{text:?} is no position: give a seq, `head`, `head~N`, the beginning of an entry's id (hex), or a label (F12, T7, S3.2, a3, c5, answer)"
+    )]
+    NoPosition {
         /// What was given.
         text: String,
     },
@@ -107,12 +121,8 @@ impl FromStr for RunRef {
         if text.is_empty() {
             return Err(RefError::Empty);
         }
-        if let Some((before, after)) = text.rsplit_once('@')
-            && !after.contains(['/'])
-            && !after.contains(EXPORT)
-            && !before.is_empty()
-        {
-            return Err(RefError::Position { text: text.into(), position: after.into() });
+        if let Some((_, position)) = position::split(text) {
+            return Err(RefError::Position { text: text.into(), position: position.into() });
         }
         if text.contains('/') || text.contains(EXPORT) {
             return Ok(Self::Export(text.into()));

@@ -4,6 +4,7 @@
 
 mod export;
 mod open;
+mod position;
 
 use std::path::Path;
 use std::sync::Arc;
