@@ -18,5 +18,5 @@ fn a_cut_power_takes_nothing_that_was_said() {
         return crate::syscalls::not_tested(&report);
     }
     assert!(report.failures.is_empty(), "{report}: {:#?}", report.failures);
-    assert!(report.count("cuts") >= 5 && report.count("acknowledged") > 0, "{report}");
+    assert!(report.count("points") >= 5 && report.count("acknowledged") > 0, "{report}");
 }

@@ -10,7 +10,16 @@ use delm_tests::crash::{Plan, Report};
 
 use crate::kit::binary;
 
-const NOTHING: Extent = Extent { logs_flipped: 0, logs_cut: 0, edits: 0, indexes: 0, copies: 0, small: true };
+const NOTHING: Extent = Extent {
+    logs: 1,
+    logs_flipped: 0,
+    exports_flipped: 0,
+    logs_cut: 0,
+    edits: 0,
+    indexes: 0,
+    copies: 0,
+    small: true,
+};
 
 fn tried(extent: Extent) -> Report {
     let delm = binary().to_path_buf();
@@ -23,13 +32,13 @@ fn tried(extent: Extent) -> Report {
 
 #[test]
 fn every_flipped_bit_of_a_log_and_its_export_is_named_or_healed() {
-    let report = tried(Extent { logs_flipped: 1, ..NOTHING });
-    assert!(report.count("flips") >= 50_000 && report.count("export-flips") >= 100_000, "{report}");
+    let report = tried(Extent { logs_flipped: 1, exports_flipped: 1, ..NOTHING });
+    assert!(report.count("journal-flips") >= 50_000 && report.count("export-flips") >= 100_000, "{report}");
 }
 
 #[test]
 fn what_is_edited_lost_or_copied_is_named_or_healed() {
-    let report = tried(Extent { edits: 200, indexes: 1, copies: 8, small: false, ..NOTHING });
+    let report = tried(Extent { logs: 2, edits: 200, indexes: 1, copies: 8, small: false, ..NOTHING });
     assert!(report.count("edits") == 200 && report.count("edits-healed") >= 10, "{report}");
     assert!(report.count("index-healed") >= 18, "{report}");
     assert_eq!(report.count("copies-named") + report.count("copies-whole"), 8, "{report}");

@@ -23,6 +23,7 @@ crash [kills|syscalls|power|damage]… [options]    all of them if none is named
   --jobs N          points at the same time                           [2]
   --edits N         drawn edits of damaged stores                     [100000]
   --logs N          logs of which every bit is flipped                [20]
+  --only KIND       of damage: journal, export, lengths, edits, index, copies
   --delm PATH       the binary under test              [built beside this one]
   --all-or-fail     what cannot run here is a failure
 ";
@@ -85,8 +86,16 @@ fn asked(mut words: impl Iterator<Item = String>) -> Try<Option<Asked>> {
         from: 0,
         jobs: 2,
     };
-    let extent =
-        Extent { logs_flipped: 20, logs_cut: 20, edits: 100_000, indexes: 20, copies: 200, small: false };
+    let extent = Extent {
+        logs: 20,
+        logs_flipped: 20,
+        exports_flipped: 20,
+        logs_cut: 20,
+        edits: 100_000,
+        indexes: 20,
+        copies: 200,
+        small: false,
+    };
     let mut asked = Asked { names: Vec::new(), plan, extent, all_or_fail: false };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -100,9 +109,12 @@ fn asked(mut words: impl Iterator<Item = String>) -> Try<Option<Asked>> {
             "--edits" => asked.extent.edits = value()?.parse().say(&word)?,
             "--logs" => {
                 let logs = value()?.parse().say(&word)?;
-                (asked.extent.logs_flipped, asked.extent.logs_cut) = (logs, logs);
-                asked.extent.indexes = logs;
+                let extent = &mut asked.extent;
+                extent.logs = logs;
+                (extent.logs_flipped, extent.exports_flipped) = (logs, logs);
+                (extent.logs_cut, extent.indexes) = (logs, logs);
             }
+            "--only" => asked.extent = only(&asked.extent, &value()?)?,
             "--delm" => asked.plan.delm = PathBuf::from(value()?),
             "--all-or-fail" => asked.all_or_fail = true,
             "--help" | "-h" => return Ok(None),
@@ -117,6 +129,29 @@ fn asked(mut words: impl Iterator<Item = String>) -> Try<Option<Asked>> {
     }
     asked.plan.delm = asked.plan.delm.canonicalize().say("the binary under test")?;
     Ok(Some(asked))
+}
+
+/// One kind of damage, as much of it as was asked for before.
+fn only(extent: &Extent, kind: &str) -> Try<Extent> {
+    let none = Extent {
+        logs: extent.logs,
+        logs_flipped: 0,
+        exports_flipped: 0,
+        logs_cut: 0,
+        edits: 0,
+        indexes: 0,
+        copies: 0,
+        small: extent.small,
+    };
+    Ok(match kind {
+        "journal" => Extent { logs_flipped: extent.logs_flipped, ..none },
+        "export" => Extent { exports_flipped: extent.exports_flipped, ..none },
+        "lengths" => Extent { logs_cut: extent.logs_cut, ..none },
+        "edits" => Extent { edits: extent.edits, ..none },
+        "index" => Extent { indexes: extent.indexes, ..none },
+        "copies" => Extent { copies: extent.copies, ..none },
+        _ => return Err(format!("what damage is {kind}?")),
+    })
 }
 
 fn time(text: &str) -> Try<Duration> {

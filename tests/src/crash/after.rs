@@ -59,7 +59,7 @@ impl Truth {
     }
 
     /// Everything acknowledged is in this export, no fence of it is another's, and it breaks no law.
-    fn is_in(&self, export: &str) -> Try<()> {
+    pub(super) fn is_in(&self, export: &str) -> Try<()> {
         let audited = delm_oracle::audit(export.as_bytes()).say("audit")?;
         if !audited.is_clean() {
             return Err(format!("a law is broken: {:?} {:?}", audited.fault, audited.findings));

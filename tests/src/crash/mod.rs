@@ -8,8 +8,10 @@ pub mod damage;
 pub mod draw;
 pub mod journal;
 pub mod kills;
+mod machine;
 pub mod power;
 pub mod syscalls;
+mod upkeep;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -103,11 +105,18 @@ impl fmt::Display for Report {
         if let Some(why) = &self.not_run {
             return write!(out, "{:<9} **** NOT RUN, and not counted: {why} ****", self.name);
         }
-        write!(out, "{:<9}", self.name)?;
-        for (name, count) in &self.counts {
+        let (seconds, points) = (self.took.as_secs_f64(), self.count("points"));
+        let a_minute = points as f64 * 60.0 / seconds.max(0.001);
+        let failures = self.failures.len();
+        write!(
+            out,
+            "{:<9} failures={failures} points={points} in {seconds:.0} s ({a_minute:.0} a minute):",
+            self.name
+        )?;
+        for (name, count) in self.counts.iter().filter(|(name, _)| *name != "points") {
             write!(out, " {name}={count}")?;
         }
-        write!(out, " failures={} in {:.1} s", self.failures.len(), self.took.as_secs_f64())
+        Ok(())
     }
 }
 

@@ -1,194 +1,27 @@
-//! Power cuts: a store on an ext4 image is shut down in the middle of a run, without its file system's journal being
-//! flushed, mounted again and looked at, as a machine would after its power came back.
+//! Power cuts while a verb works: at a drawn number of bytes that `run`, or the `resume` after it, has said. The disk is
+//! mounted again and looked at, as a machine would after its power came back.
 //!
-//! Refuses to stand in for it: without root, loop devices, ext4 and something that can make the call (no `unsafe` in this
-//! workspace, so Python or Perl make the `ioctl`), nothing is counted. Each start after a cut sees another boot of the machine,
-//! or the store would trust an index that only a living page cache could have kept.
+//! Refuses to count what struck nobody: a point is a cut that the verb met between its run's beginning and its end, and that
+//! it ended by. Cuts while a store is made, opened or closed, and those after the answer, are said beside it.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
 
 use super::after::{Reference, Truth, recovers, reference};
 use super::draw::Draw;
-use super::kills::{stood_name, wait_somewhere};
-use super::world::{World, folder};
-use super::{Outcome, Plan, Report, Say, Try, counted, each};
+use super::kills::stood_name;
+use super::machine::{Machine, possible};
+use super::world::{Ended, Running, World};
+use super::{Outcome, Plan, Report, Try, each};
 
 const NAME: &str = "power";
 const TASKS: usize = 24;
 const DELAY_MS: u64 = 6;
-const IMAGE_BYTES: u64 = 96 << 20;
-/// So many cuts hit one image, and one store, before the next is made.
-const CUTS_A_DISK: u64 = 5;
-/// `EXT4_IOC_SHUTDOWN`, and its `NOLOGFLUSH`.
-const SHUTDOWN: [&str; 2] = ["0x8004587d", "2"];
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
-/// A machine with a disk: a mount namespace of its own, an image mounted in it, and the boot it says it is in.
-struct Machine {
-    folder: TempDir,
-    holder: Child,
-    options: &'static str,
-    boot: u64,
-}
-
-impl Machine {
-    fn new(options: &'static str) -> Try<Self> {
-        let folder = folder()?;
-        let image = folder.path().join("image");
-        fs::File::create(&image).and_then(|file| file.set_len(IMAGE_BYTES)).say("make an image")?;
-        run(&[], "mkfs.ext4", &["-q", "-F", &image.display().to_string()])?;
-        fs::create_dir(folder.path().join("disk")).say("make a mount point")?;
-        let (boot, ready) = (folder.path().join("boot"), folder.path().join("ready"));
-        fs::write(&boot, "").say("boot")?;
-        let words = "mount --bind \"$0\" \"$1\" && : >\"$2\" && exec sleep 3600";
-        let mut holder = Command::new("unshare");
-        holder.args(["--mount", "sh", "-c", words]).args([&boot, Path::new(BOOT_ID), &ready]);
-        let holder = holder.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut machine = Self { folder, holder: holder.say("unshare")?, options, boot: 0 };
-        while !ready.exists() {
-            if machine.holder.try_wait().say("unshare")?.is_some() {
-                return Err(
-                    "no mount namespace of one's own can be had, or no other boot id be shown in it".into()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        machine.mount()?;
-        Ok(machine)
-    }
-
-    fn disk(&self) -> PathBuf {
-        self.folder.path().join("disk")
-    }
-
-    /// What runs a program on this machine, in a folder.
-    fn on(&self, folder: &Path) -> Vec<String> {
-        let words = format!("cd '{}' && exec \"$@\"", folder.display());
-        let pid = self.holder.id().to_string();
-        ["nsenter", "--target", &pid, "--mount", "sh", "-c", &words, "sh"].map(str::to_owned).to_vec()
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Try<()> {
-        run(&self.on(self.folder.path()), program, arguments)
-    }
-
-    fn mount(&mut self) -> Try<()> {
-        self.boot += 1;
-        let boot = format!("00000000-0000-4000-8000-{:012}\n", self.boot);
-        fs::write(self.folder.path().join("boot"), boot).say("boot")?;
-        self.run("mount", &["-t", "ext4", "-o", &format!("loop,{}", self.options), "image", "disk"])
-    }
-
-    /// Makes ready to cut, so that it takes no time to start a program when the moment has come.
-    fn arm(&self) -> Try<Switch> {
-        let [request, flags] = SHUTDOWN;
-        let python = format!(
-            "import fcntl,os,struct\nfd=os.open('disk',os.O_RDONLY)\nprint('armed',flush=True)\ninput()\n\
-             fcntl.ioctl(fd,{request},struct.pack('I',{flags}))"
-        );
-        let perl = format!(
-            "$|=1; open(my $d,'<','disk') or die $!; print \"armed\\n\"; <STDIN>; ioctl($d,{request},pack('I',{flags})) or die $!;"
-        );
-        let words =
-            "if command -v python3 >/dev/null; then exec python3 -c \"$0\"; else exec perl -e \"$1\"; fi";
-        let line = self.on(self.folder.path());
-        let (first, rest) = line.split_first().ok_or("no program")?;
-        let mut command = Command::new(first);
-        command
-            .args(rest)
-            .args(["sh", "-c", words, &python, &perl])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().say("python3 or perl")?;
-        let mut armed = String::new();
-        let said = child.stdout.take().ok_or("no output")?;
-        BufReader::new(said).read_line(&mut armed).say("the switch")?;
-        if armed == "armed\n" {
-            Ok(Switch { child })
-        } else {
-            Err("neither python3 nor perl can open the disk".into())
-        }
-    }
-
-    /// The power comes back.
-    fn back(&mut self) -> Try<()> {
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            match self.run("umount", &["disk"]) {
-                Ok(()) => return self.mount(),
-                // A process that was killed may not have let go yet.
-                Err(why) if why.contains("busy") && Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(why) => return Err(why),
-            }
-        }
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // Its mounts go with the last process in its namespace.
-        let _over = self.holder.kill();
-        let _reaped = self.holder.wait();
-    }
-}
-
-/// What cuts the power of a machine.
-struct Switch {
-    child: Child,
-}
-
-impl Switch {
-    /// The power goes: what the file system had not made durable is gone, and every call on it fails from now on.
-    fn cut(mut self) -> Try<()> {
-        let mut stdin = self.child.stdin.take().ok_or("no input")?;
-        stdin.write_all(b"\n").say("the switch")?;
-        let status = self.child.wait().say("the switch")?;
-        if status.success() { Ok(()) } else { Err(format!("the power cannot be cut: {status}")) }
-    }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        let _over = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-fn run(before: &[String], program: &str, arguments: &[&str]) -> Try<()> {
-    let mut words: Vec<&str> = before.iter().map(String::as_str).collect();
-    words.push(program);
-    words.extend(arguments);
-    let (first, rest) = words.split_first().ok_or("no program")?;
-    let ran = Command::new(first).args(rest).stdin(Stdio::null()).output();
-    let ran = ran.map_err(|error| format!("{first} cannot be started: {error}"))?;
-    if ran.status.success() {
-        return Ok(());
-    }
-    Err(format!("{program}: {}", String::from_utf8_lossy(&ran.stderr).trim().replace('\n', "; ")))
-}
-
-/// Why power cannot be cut here, if so. It is tried: what was synced must be there after, and what was not must be gone.
-///
-/// # Errors
-/// The reason.
-pub fn possible() -> Try<()> {
-    let mut machine = Machine::new("data=ordered")?;
-    machine.run("sh", &["-c", "echo synced >disk/kept && sync && echo not >disk/lost"])?;
-    machine.arm()?.cut()?;
-    machine.back()?;
-    machine.run("sh", &["-c", "grep -q synced disk/kept && ! test -e disk/lost"]).map_err(|why| {
-        format!("a file system that was shut down does not come back as a disk without power would: {why}")
-    })?;
-    machine.run("grep", &["-q", "4000-8000-000000000002", BOOT_ID])
-}
+/// So many runs, each cut once or more, in one store on one image before the next is made.
+const RUNS_A_DISK: u64 = 5;
+/// A run is cut at most so often.
+const CUTS_A_RUN: u64 = 3;
+/// Longer than any verb needs to the next byte.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Cuts the power of runs at drawn moments.
 #[must_use]
@@ -203,7 +36,7 @@ pub fn power(plan: &Plan) -> Report {
     each(NAME, plan, plan.from.., |number| life(plan, number, &wanted))
 }
 
-/// Several cuts of one machine.
+/// Several runs on one machine.
 fn life(plan: &Plan, number: u64, wanted: &Reference) -> Outcome {
     let mut draw = Draw::of(plan.seed, number);
     let options = ["data=ordered", "data=writeback", "nodelalloc", "data=journal"];
@@ -213,32 +46,120 @@ fn life(plan: &Plan, number: u64, wanted: &Reference) -> Outcome {
     world.store = machine.disk().join("store");
     world.before = machine.on(&world.path(""));
     let mut outcome = Vec::new();
-    for cut in 0..CUTS_A_DISK {
+    for run in 0..RUNS_A_DISK {
         let came = one(&mut machine, &world, &mut draw, wanted);
         outcome.extend(came.map_err(|why| {
             let again = format!("crash {NAME} --seed {} --from {number} --points 1", plan.seed);
-            format!("machine {number} ({}), cut {cut}: {why}; again: {again}", machine.options)
+            format!("machine {number} ({}), run {run}: {why}; again: {again}", machine.options)
         })?);
-        outcome.push((machine.options.to_owned(), 1));
     }
     Ok(outcome)
 }
 
+/// A run that is cut, in half of the cases again as it goes on, and then looked at and ended.
 fn one(machine: &mut Machine, world: &World, draw: &mut Draw, wanted: &Reference) -> Outcome {
     let mut truth = Truth::default();
-    let switch = machine.arm()?;
-    let mut running = world.start(&[], &World::run_words(1 + draw.below(4)))?;
-    wait_somewhere(&mut running, draw, wanted);
-    switch.cut()?;
-    // It sees its disk fail, and has to end by itself.
-    let ended = running.ended()?;
-    if ![0, 1].contains(&ended.code) || ended.code == 1 && !ended.err.contains("Input/output error") {
-        return Err(format!("exit 0, or 1 and the cause by name: {ended}"));
+    let mut words = World::run_words(1 + draw.below(4));
+    let mut said = 0;
+    let mut outcome = Vec::new();
+    for cuts in 1..=CUTS_A_RUN {
+        // The last twentieth is left out: a run says a little less or more by how many agents it has.
+        let left = (wanted.written - wanted.written / 20).saturating_sub(said);
+        let aim = if draw.below(8) == 0 { Aim::Beginning } else { Aim::Said(draw.below(left)) };
+        let ended = cut(machine, world, &words, aim, draw)?;
+        truth.hear(&ended.out)?;
+        said += ended.out.len() as u64;
+        let met = Met::of(&ended)?;
+        outcome.extend(met.counts().map(|name| (name.to_owned(), 1)));
+        let goes_on = truth.run.is_some() && met != Met::Nobody && said < wanted.written * 4 / 5;
+        if cuts == CUTS_A_RUN || !goes_on || draw.below(2) == 0 {
+            break;
+        }
+        words = vec!["resume".to_owned(), "--jsonl".to_owned()];
     }
-    truth.hear(&ended.out)?;
-    machine.back()?;
     let stood = recovers(world, &mut truth, &wanted.facts, draw.number())?;
-    let mut outcome = counted(&["cuts", stood_name(stood)])?;
+    outcome.push((format!("then-{}", stood_name(stood)), 1));
+    outcome.push((machine.options.to_owned(), 1));
     outcome.push(("acknowledged".into(), truth.acknowledged()));
     Ok(outcome)
+}
+
+/// When the power is to go.
+#[derive(Clone, Copy)]
+enum Aim {
+    /// As the store is made, or opened.
+    Beginning,
+    /// As soon as the verb has said so many bytes.
+    Said(u64),
+}
+
+/// Runs a verb, cuts its power, and brings it back once the verb has ended by itself.
+fn cut(machine: &mut Machine, world: &World, words: &[String], aim: Aim, draw: &mut Draw) -> Try<Ended> {
+    let switch = machine.arm()?;
+    let mut running = world.start(&[], words)?;
+    let until = Instant::now() + PATIENCE;
+    let due = |running: &Running| match aim {
+        Aim::Beginning => machine.has(&world.store.join("lock")),
+        // The first byte is said when the run has begun.
+        Aim::Said(bytes) => running.written() > bytes,
+    };
+    while !due(&running) && !running.is_over() && Instant::now() < until {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    // Somewhere up to the next entries, or through the making of a store.
+    std::thread::sleep(Duration::from_micros(draw.below(match aim {
+        Aim::Beginning => 12_000,
+        Aim::Said(_) => 2_500,
+    })));
+    switch.cut()?;
+    let ended = running.ended()?;
+    machine.back()?;
+    Ok(ended)
+}
+
+/// What a cut met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// A run under way: what counts.
+    Run,
+    /// A resumed run under way: this too.
+    Resume,
+    /// The making or the opening of a store.
+    Opening,
+    /// The closing of a store, after the answer.
+    Closing,
+    /// A verb that had done all.
+    Nobody,
+}
+
+impl Met {
+    /// By what the verb said. A verb that sees its disk fail ends by itself, and names the cause.
+    fn of(ended: &Ended) -> Try<Self> {
+        if ended.code == 0 {
+            return Ok(Self::Nobody);
+        }
+        if ended.code != 1 || !ended.err.contains("Input/output error") {
+            return Err(format!("exit 0, or 1 and the cause by name: {ended}"));
+        }
+        let begun = ended.out.lines().any(|line| line.starts_with("{\"seq\":"));
+        // The last document comes after the last entry.
+        let answered = ended.out.contains("\"kind\":\"run_ended\"");
+        Ok(match (begun, answered, ended.line.starts_with("resume")) {
+            (_, true, _) => Self::Closing,
+            (false, ..) => Self::Opening,
+            (true, false, true) => Self::Resume,
+            (true, false, false) => Self::Run,
+        })
+    }
+
+    fn counts(self) -> impl Iterator<Item = &'static str> {
+        let (point, name) = match self {
+            Self::Run => (Some("points"), "mid-run"),
+            Self::Resume => (Some("points"), "mid-resume"),
+            Self::Opening => (None, "besides-opening"),
+            Self::Closing => (None, "besides-closing"),
+            Self::Nobody => (None, "besides-after-all"),
+        };
+        point.into_iter().chain([name])
+    }
 }

@@ -12,13 +12,14 @@ use std::process::{Command, Stdio};
 use super::after::{Facts, Truth, recovers, reference};
 use super::draw::Draw;
 use super::kills::stood_name;
+use super::upkeep::{self, Before, Verb};
 use super::world::{Ended, World};
 use super::{Outcome, Plan, Report, Say, Try, counted, each, journal};
 
 const SEGMENT: &str = "journal/00000001.seg";
 
 /// Calls that change a store, or make a change of it durable.
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 12] = [
     "write",
     "pwrite64",
     "fsync",
@@ -29,9 +30,11 @@ const CALLS: [&str; 10] = [
     "unlink",
     "ftruncate",
     "sync_file_range",
+    "copy_file_range",
+    "sendfile",
 ];
 /// What lies in a store, and the stream that entries are said on.
-const FILES: [&str; 20] = [
+const FILES: [&str; 31] = [
     "store",
     "store/format",
     "store/format.new",
@@ -52,6 +55,17 @@ const FILES: [&str; 20] = [
     "store/index/2/conf",
     "store/index/2/blobs",
     "store/index/3/db",
+    "backup",
+    "backup/format",
+    "backup/format.new",
+    "backup/lock",
+    "backup/.gitignore",
+    "backup/anchor",
+    "backup/journal",
+    "backup/journal/00000001.seg",
+    "backup/index",
+    "backup/index/boot",
+    "backup/owner",
 ];
 
 /// What happens at the call.
@@ -97,9 +111,19 @@ enum Work {
     Resumed,
     /// The same, in a store with a torn end, a bad anchor slot and no index.
     Mended,
+    /// A verb that removes, copies or cancels.
+    Upkeep(Verb),
 }
 
-const WORKS: [Work; 4] = [Work::First, Work::Resumed, Work::Mended, Work::Second];
+const WORKS: [Work; 7] = [
+    Work::First,
+    Work::Resumed,
+    Work::Mended,
+    Work::Second,
+    Work::Upkeep(Verb::Rm),
+    Work::Upkeep(Verb::Backup),
+    Work::Upkeep(Verb::Cancel),
+];
 
 /// One fault at one call.
 #[derive(Clone, Debug)]
@@ -117,6 +141,17 @@ struct Ready {
     world: World,
     truth: Truth,
     work: Work,
+    before: Option<Before>,
+}
+
+impl Ready {
+    fn words(&self, agents: u64) -> Vec<String> {
+        match (&self.before, self.work) {
+            (Some(before), _) => before.words(),
+            (None, Work::Resumed | Work::Mended) => vec!["resume".into(), "--jsonl".into()],
+            (None, _) => World::run_words(agents),
+        }
+    }
 }
 
 /// Why strace cannot be used here, if so.
@@ -194,16 +229,17 @@ fn points(seed: u64, round: u64, most: &[BTreeMap<&'static str, u64>]) -> Vec<Po
 
 fn prepare(plan: &Plan, work: Work) -> Try<Ready> {
     let world = world(plan)?;
-    let mut truth = Truth::default();
+    let (mut truth, mut before) = (Truth::default(), None);
     match work {
         Work::First => {}
+        Work::Upkeep(verb) => before = Some(upkeep::prepare(&world, verb, killed)?),
         Work::Second => drop(reference(&world, 2)?),
         Work::Resumed | Work::Mended => killed(&world, &mut truth)?,
     }
     if work == Work::Mended {
         tear(&world.store)?;
     }
-    Ok(Ready { world, truth, work })
+    Ok(Ready { world, truth, work, before })
 }
 
 /// A run that was killed in the middle of its journal.
@@ -226,13 +262,6 @@ fn tear(store: &Path) -> Try<()> {
     fs::remove_dir_all(store.join("index")).say("remove the index")
 }
 
-fn words(work: Work, agents: u64) -> Vec<String> {
-    match work {
-        Work::First | Work::Second => World::run_words(agents),
-        Work::Resumed | Work::Mended => vec!["resume".into(), "--jsonl".into()],
-    }
-}
-
 /// strace before the binary: calls of one kind (or several, by comma) on files of the store and on standard output.
 fn strace(world: &World, trace: &Path, calls: &str, inject: Option<&str>) -> Vec<String> {
     let mut by: Vec<String> = ["strace", "-f", "-qq", "-y", "-o"].map(str::to_owned).to_vec();
@@ -250,7 +279,7 @@ fn count(plan: &Plan, ready: &Ready) -> Try<BTreeMap<&'static str, u64>> {
     let (world, _) = copy(plan, ready)?;
     let trace = world.path("trace");
     let by = strace(&world, &trace, &CALLS.join(","), None);
-    world.start(&by, &words(ready.work, 2))?.ended()?.exit(0)?;
+    world.start(&by, &ready.words(2))?.ended()?.exit(0)?;
     let text = fs::read_to_string(&trace).say("the trace")?;
     let mut by_thread: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
     for line in text.lines() {
@@ -296,14 +325,18 @@ fn one(plan: &Plan, ready: &Ready, point: &Point, wanted: &Facts) -> Outcome {
     let (world, mut truth) = copy(plan, ready)?;
     let trace = world.path("trace");
     let by = strace(&world, &trace, point.call, Some(&point.fault.inject(point.call, point.at)));
-    let ended = world.start(&by, &words(point.work, point.agents))?.ended()?;
+    let ended = world.start(&by, &ready.words(point.agents))?.ended()?;
     let Some(place) = struck(&trace, &ended, point)? else { return counted(&["not-reached"]) };
-    truth.hear(&ended.out)?;
     if point.fault != Fault::Kill {
         said(&ended, point.fault)?;
     }
-    let stood = recovers(&world, &mut truth, wanted, point.first)?;
     let fault = format!("{:?}", point.fault).to_lowercase();
+    if let Some(before) = &ready.before {
+        let became = format!("{}-{}", before.name(), before.judge(&world, &ended, point.first)?.name());
+        return counted(&["points", &fault, &became, &format!("at-{place}")]);
+    }
+    truth.hear(&ended.out)?;
+    let stood = recovers(&world, &mut truth, wanted, point.first)?;
     let mut outcome = counted(&["points", &fault, stood_name(stood), &format!("at-{place}")])?;
     outcome.push(("acknowledged".into(), truth.acknowledged()));
     Ok(outcome)

@@ -73,10 +73,14 @@ impl World {
 
     /// Starts the binary, by way of `by` if that is not empty.
     pub(super) fn start(&self, by: &[String], words: &[String]) -> Try<Running> {
+        self.start_at(&self.store, by, words)
+    }
+
+    fn start_at(&self, store: &Path, by: &[String], words: &[String]) -> Try<Running> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let mut line: Vec<String> = self.before.iter().chain(by).cloned().collect();
         line.push(self.delm.display().to_string());
-        line.extend(["--store".to_owned(), self.store.display().to_string()]);
+        line.extend(["--store".to_owned(), store.display().to_string()]);
         line.extend(words.iter().cloned());
         let (out, err) = (self.path(&format!("out{number}")), self.path(&format!("err{number}")));
         let (program, rest) = line.split_first().ok_or("no program")?;
@@ -97,7 +101,12 @@ impl World {
 
     /// Calls the binary and waits for its end.
     pub(super) fn call(&self, words: &str) -> Try<Ended> {
-        self.start(&[], &words.split(' ').map(str::to_owned).collect::<Vec<_>>())?.ended()
+        self.call_at(&self.store, words)
+    }
+
+    /// The same for another store.
+    pub(super) fn call_at(&self, store: &Path, words: &str) -> Try<Ended> {
+        self.start_at(store, &[], &words.split(' ').map(str::to_owned).collect::<Vec<_>>())?.ended()
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn copies(sample: &Sample, draw: &mut Draw, watch: &Watch) -> Outcome
             Verdict::Named(_) => named += 1,
         }
     }
-    counts(&[("copies-whole", whole), ("copies-named", named)])
+    counts(&[("points", whole + named), ("copies-whole", whole), ("copies-named", named)])
 }
 
 /// Entries of the first run.

@@ -43,7 +43,8 @@ pub(super) fn edits(sample: &Sample, seed: u64, lot: u64, watch: &Watch) -> Outc
         }
     }
     drop(folder);
-    counts(&[("edits", named + whole), ("edits-named", named), ("edits-healed", whole)])
+    let many = named + whole;
+    counts(&[("points", many), ("edits", many), ("edits-named", named), ("edits-healed", whole)])
 }
 
 /// A file of the store: most often of the journal.
@@ -127,7 +128,7 @@ pub(super) fn index(sample: &Sample, watch: &Watch) -> Outcome {
             }
         }
     }
-    counts(&[("index-healed", healed)])
+    counts(&[("points", healed), ("index-healed", healed)])
 }
 
 fn files(folder: &Path) -> Try<Vec<PathBuf>> {

@@ -40,7 +40,7 @@ pub(super) fn flips(sample: &Sample, chunk: usize, watch: &Watch) -> Outcome {
                 if whole(reader.clone(), &flipped, sample.export.get(end..).unwrap_or_default()) {
                     return Err(format!("bit {bit} of byte {at} of an export is not missed"));
                 }
-                if (at as u64 * 7 + bit).is_multiple_of(AUDITED) {
+                if sample.lawful && (at as u64 * 7 + bit).is_multiple_of(AUDITED) {
                     let mut whole = sample.export.clone();
                     whole.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << bit);
                     if delm_oracle::audit(&*whole).say("audit")?.is_clean() {
@@ -59,7 +59,7 @@ pub(super) fn flips(sample: &Sample, chunk: usize, watch: &Watch) -> Outcome {
         reader.line(line).say("an export that nobody damaged")?;
         start = end;
     }
-    counts(&[("export-flips", flips), ("export-flips-audited", audited)])
+    counts(&[("points", flips), ("export-flips", flips), ("export-flips-audited", audited)])
 }
 
 /// Whether the rest of an export is taken for whole. A flip may end a line early, or join it with the next.

@@ -98,5 +98,5 @@ pub(super) fn lengths(sample: &Sample, chunk: usize, watch: &Watch) -> Outcome {
             Verdict::Named(named) => return Err(format!("{}: {named}", place())),
         }
     }
-    counts(&[("lengths-cut", cut), ("lengths-lost", lost)])
+    counts(&[("points", cut + lost), ("lengths-cut", cut), ("lengths-lost", lost)])
 }

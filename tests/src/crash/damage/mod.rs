@@ -6,6 +6,7 @@
 
 mod copies;
 mod edits;
+mod every;
 mod exports;
 mod flips;
 mod lengths;
@@ -14,21 +15,26 @@ mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use delm_log::{LogError, OpenError, OpenReport, Scope, Store};
 
 use super::draw::Draw;
 use super::{Outcome, Plan, Report, Try, each};
-use sample::{Sample, Truth};
+use sample::{Sample, Shape, Truth};
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// Logs of which every bit of journal, anchor and export is flipped.
+    /// Logs that are made: what follows is done to the first so many of them.
+    pub logs: u64,
+    /// Logs of which every bit of journal and anchor is flipped.
     pub logs_flipped: u64,
+    /// Logs of which every bit of an export is flipped.
+    pub exports_flipped: u64,
     /// Logs cut at every entry boundary and every byte of their last record.
     pub logs_cut: u64,
-    /// Drawn edits.
+    /// Drawn edits, some of logs of a few hundred entries.
     pub edits: u64,
     /// Stores whose index files are each removed, emptied, shortened and zeroed.
     pub indexes: u64,
@@ -48,20 +54,63 @@ enum Case {
     Copies { number: u64 },
 }
 
-/// Damages stores and exports.
+/// Logs of some hundred entries, which are edited, and not flipped bit by bit.
+const LARGE: u64 = 2;
+
+/// What is damaged.
+struct Samples {
+    all: Vec<Sample>,
+    /// So many of them are not large.
+    logs: u64,
+}
+
+impl Samples {
+    fn make(plan: &Plan, extent: &Extent) -> Try<Self> {
+        let Extent { logs, edits, small, .. } = *extent;
+        let logs = logs.max(1);
+        let large = if small || edits == 0 { 0 } else { LARGE };
+        let shape = |log: u64| match log {
+            _ if small => Shape::Small,
+            0 => Shape::EveryKind,
+            _ if log >= logs => Shape::Large,
+            _ => Shape::Drawn,
+        };
+        let made =
+            (0..logs + large).map(|log| Sample::make(&plan.delm, &mut Draw::of(plan.seed, log), shape(log)));
+        Ok(Self { all: made.collect::<Try<_>>()?, logs })
+    }
+
+    fn get(&self, log: u64) -> Try<&Sample> {
+        let sample = usize::try_from(log).ok().and_then(|log| self.all.get(log));
+        sample.ok_or_else(|| "no such log".into())
+    }
+
+    /// How large those are of which every bit is flipped.
+    fn sizes(&self, extent: &Extent, report: &mut Report) -> Try<()> {
+        for sample in self.all.iter().take(usize::try_from(extent.logs_flipped).unwrap_or(usize::MAX)) {
+            report.add("journal-bits", 8 * sample.journal_bytes()?);
+        }
+        for sample in self.all.iter().take(usize::try_from(extent.exports_flipped).unwrap_or(usize::MAX)) {
+            report.add("export-bits", 8 * sample.export.len() as u64);
+        }
+        report.add("logs", self.logs);
+        Ok(())
+    }
+}
+
+/// Damages stores and exports. What is left when the time is up is said.
 #[must_use]
 pub fn damage(plan: &Plan, extent: &Extent) -> Report {
     const NAME: &str = "damage";
-    let logs = extent.logs_flipped.max(extent.logs_cut).max(extent.indexes).max(1);
-    let made = (0..logs).map(|log| Sample::make(&plan.delm, &mut Draw::of(plan.seed, log), extent.small));
-    let samples = match made.collect::<Try<Vec<Sample>>>() {
+    let samples = match Samples::make(plan, extent) {
         Ok(samples) => samples,
         Err(why) => return Report::failed(NAME, format!("a log: {why}")),
     };
     let cases = cases(&samples, extent);
-    each(NAME, plan, cases.into_iter(), |case| {
+    let (all, done) = (cases.len() as u64, AtomicU64::new(0));
+    let mut report = each(NAME, plan, cases.into_iter(), |case| {
         let (log, name) = case.name(&samples);
-        let sample = usize::try_from(log).ok().and_then(|log| samples.get(log)).ok_or("no such log")?;
+        let sample = samples.get(log)?;
         let watch = watch::begin(&name);
         let outcome = match &case {
             Case::Flips { chunk, .. } => flips::flips(sample, *chunk, &watch),
@@ -71,14 +120,23 @@ pub fn damage(plan: &Plan, extent: &Extent) -> Report {
             Case::Index { .. } => edits::index(sample, &watch),
             Case::Copies { number } => copies::copies(sample, &mut Draw::of(plan.seed, 77 + number), &watch),
         };
+        done.fetch_add(1, Ordering::Relaxed);
         outcome.map_err(|why| format!("{name}: {why}; again: crash damage --seed {}", plan.seed))
-    })
+    });
+    if let Err(why) = samples.sizes(extent, &mut report) {
+        report.failures.push(why);
+    }
+    let left = all - done.into_inner();
+    if left > 0 {
+        report.add("NOT-ALL-cases-left", left);
+    }
+    report
 }
 
 impl Case {
     /// The log it is about, and words for it.
-    fn name(&self, samples: &[Sample]) -> (u64, String) {
-        let many = samples.len() as u64;
+    fn name(&self, samples: &Samples) -> (u64, String) {
+        let many = samples.all.len() as u64;
         match self {
             Self::Flips { log, chunk } => (*log, format!("log {log}, flips from chunk {chunk}")),
             Self::Export { log, chunk } => (*log, format!("log {log}, its export, flips from chunk {chunk}")),
@@ -88,15 +146,16 @@ impl Case {
             }
             Self::Index { log } => (*log, format!("log {log}, its index")),
             Self::Copies { number } => {
-                (number % many, format!("log {}, live copies {number}", number % many))
+                let log = number % samples.logs;
+                (log, format!("log {log}, live copies {number}"))
             }
         }
     }
 }
 
 /// Every case, those of all kinds in turn, so that a short budget has some of each.
-fn cases(samples: &[Sample], extent: &Extent) -> Vec<Case> {
-    let logs = |many: u64| (0..many).zip(samples);
+fn cases(samples: &Samples, extent: &Extent) -> Vec<Case> {
+    let logs = |many: u64| (0..many).zip(&samples.all);
     let mut kinds: Vec<Vec<Case>> = Vec::new();
     let flipped = logs(extent.logs_flipped);
     kinds.push(
@@ -104,7 +163,7 @@ fn cases(samples: &[Sample], extent: &Extent) -> Vec<Case> {
             .flat_map(|(log, s)| (0..flips::chunks(s)).map(move |chunk| Case::Flips { log, chunk }))
             .collect(),
     );
-    let exported = logs(extent.logs_flipped);
+    let exported = logs(extent.exports_flipped);
     kinds.push(
         exported
             .flat_map(|(log, s)| (0..exports::chunks(s)).map(move |chunk| Case::Export { log, chunk }))

@@ -12,6 +12,7 @@ use delm_core::ids::Digest;
 use delm_log::{Append, Found, Log, LogError, OpenOptions, RunInfo, Store, Wait};
 use tempfile::TempDir;
 
+use super::every::{self, Brought};
 use crate::crash::draw::Draw;
 use crate::crash::journal::{self, Record};
 use crate::crash::syscalls::copy_tree;
@@ -138,28 +139,45 @@ pub(super) struct Sample {
     pub(super) export: Vec<u8>,
     /// Whether something in it was redacted or removed.
     pub(super) erased: bool,
+    /// Whether the auditor finds nothing in the export.
+    pub(super) lawful: bool,
 }
+
+/// What a sample is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One run, as short as one can be, in one segment.
+    Small,
+    /// An event of every kind.
+    EveryKind,
+    /// Short runs, as they are drawn.
+    Drawn,
+    /// A run of some hundred entries.
+    Large,
+}
+
+/// Tasks of a large one.
+const TASKS_LARGE: usize = 40;
 
 impl Sample {
     /// Makes one, by what is drawn.
-    pub(super) fn make(delm: &Path, draw: &mut Draw, small: bool) -> Try<Self> {
-        let world = World::new(delm, if small { 1 } else { 1 + draw.place(3) }, 0)?;
-        let runs = if small { 1 } else { 1 + draw.below(2) };
-        for _ in 0..runs {
-            let words = if small { World::quoting_words() } else { World::run_words(1 + draw.below(3)) };
-            world.start(&[], &words)?.ended()?.exit(0)?;
-        }
-        let export = world.call("export")?.exit(0)?.out.into_bytes();
-        let (source, _) = Store::open(&world.store, &options(64 << 20)).say("open")?;
-        let segment_bytes = if small || draw.below(2) == 0 { 64 << 20 } else { 4_096 };
-        let mut sample =
-            Self { folder: folder()?, truth: Truth::default(), segment_bytes, export, erased: false };
+    pub(super) fn make(delm: &Path, draw: &mut Draw, shape: Shape) -> Try<Self> {
+        let segment_bytes = if shape == Shape::Small || draw.below(2) == 0 { 64 << 20 } else { 4_096 };
+        let (runs, export) = match shape {
+            Shape::EveryKind => {
+                let entries = every::entries()?;
+                let export = every::export(&entries)?;
+                (vec![entries], export)
+            }
+            Shape::Small | Shape::Drawn | Shape::Large => ran(delm, draw, shape)?,
+        };
+        let (truth, lawful) = (Truth::default(), shape != Shape::EveryKind);
+        let mut sample = Self { folder: folder()?, truth, segment_bytes, export, erased: false, lawful };
         let (store, _) = Store::open(&sample.store(), &options(segment_bytes)).say("make a store")?;
-        let infos = source.runs(None, 9).say("runs")?;
-        for info in &infos {
-            sample.truth.runs.push(lay(&source, &store, info, draw)?);
+        for entries in runs {
+            sample.truth.runs.push(lay(&store, entries, draw)?);
         }
-        if !small {
+        if matches!(shape, Shape::Drawn | Shape::Large) {
             sample.erase(&store, draw)?;
         }
         store.close().say("close")?;
@@ -210,6 +228,12 @@ impl Sample {
         Ok(names)
     }
 
+    /// Bytes of its segments.
+    pub(super) fn journal_bytes(&self) -> Try<u64> {
+        let lens = self.segments()?.into_iter().map(|name| fs::metadata(self.store().join(&name)).say(&name));
+        lens.map(|meta| Ok(meta?.len())).sum()
+    }
+
     /// The bytes and records of a segment.
     pub(super) fn segment(&self, name: &str) -> Try<(Vec<u8>, Vec<Record>)> {
         let bytes = fs::read(self.store().join(name)).say(name)?;
@@ -218,32 +242,62 @@ impl Sample {
     }
 }
 
-/// Lays a run of one store down in another, in batches that are drawn.
-fn lay(source: &Store, into: &Store, info: &RunInfo, draw: &mut Draw) -> Try<Run> {
-    let entries = source.entries(&info.run, 0, usize::MAX).say("entries")?;
+/// Runs of the binary: their entries, and an export of the last one.
+fn ran(delm: &Path, draw: &mut Draw, shape: Shape) -> Try<(Vec<Vec<Brought>>, Vec<u8>)> {
+    let tasks = match shape {
+        Shape::Small | Shape::EveryKind => 1,
+        Shape::Drawn => 1 + draw.place(3),
+        Shape::Large => TASKS_LARGE,
+    };
+    let world = World::new(delm, tasks, 0)?;
+    let many = if shape == Shape::Drawn { 1 + draw.below(2) } else { 1 };
+    for _ in 0..many {
+        let words =
+            if shape == Shape::Small { World::quoting_words() } else { World::run_words(1 + draw.below(3)) };
+        world.start(&[], &words)?.ended()?.exit(0)?;
+    }
+    let export = world.call("export")?.exit(0)?.out.into_bytes();
+    let (source, _) = Store::open(&world.store, &options(64 << 20)).say("open")?;
+    let infos = source.runs(None, 9).say("runs")?;
+    let runs = infos.iter().map(|info| taken(&source, info)).collect::<Try<_>>()?;
+    Ok((runs, export))
+}
+
+/// The entries of a run in a store, with their blobs.
+fn taken(source: &Store, info: &RunInfo) -> Try<Vec<Brought>> {
     let listed = source.blobs(&info.run, None, usize::MAX).say("blobs")?;
-    let term = into.acquire(&info.run).say("acquire")?;
-    let mut run = Run { run: info.run, entries: Vec::new(), blobs: Vec::new() };
+    let mut taken = Vec::new();
+    for entry in source.entries(&info.run, 0, usize::MAX).say("entries")? {
+        let mut blobs = Vec::new();
+        for blob in listed.iter().filter(|blob| blob.seq == entry.entry.seq) {
+            let bytes = source.blob(&info.run, &blob.hash).say("blob")?.bytes().ok_or("a blob is gone")?;
+            blobs.push(Blob { hash: blob.hash, bytes });
+        }
+        taken.push((entry, blobs));
+    }
+    Ok(taken)
+}
+
+/// Lays a run down in a store, in batches that are drawn.
+fn lay(into: &Store, entries: Vec<Brought>, draw: &mut Draw) -> Try<Run> {
+    let run = entries.first().ok_or("a run without entries")?.0.id;
+    let term = into.acquire(&run).say("acquire")?;
+    let mut laid = Run { run, entries: Vec::new(), blobs: Vec::new() };
     let mut after: Option<Head> = None;
     let mut left = entries.into_iter().peekable();
     while left.peek().is_some() {
         let mut batch = Vec::new();
-        for entry in left.by_ref().take(1 + draw.place(4)) {
-            let mut blobs = Vec::new();
-            for blob in listed.iter().filter(|blob| blob.seq == entry.entry.seq) {
-                let bytes =
-                    source.blob(&info.run, &blob.hash).say("blob")?.bytes().ok_or("a blob is gone")?;
-                run.blobs.push((blob.seq, blob.hash, Some(bytes.to_vec())));
-                blobs.push(Blob { hash: blob.hash, bytes });
-            }
+        for (entry, blobs) in left.by_ref().take(1 + draw.place(4)) {
+            let seq = entry.entry.seq;
+            laid.blobs.extend(blobs.iter().map(|blob| (seq, blob.hash, Some(blob.bytes.to_vec()))));
             let head = entry.head();
-            run.entries.push(entry.clone());
-            batch.push(Append { run: info.run, after, term, entry, blobs });
+            laid.entries.push(entry.clone());
+            batch.push(Append { run, after, term, entry, blobs });
             after = Some(head);
         }
         for outcome in into.commit(batch) {
             outcome.say("commit")?;
         }
     }
-    Ok(run)
+    Ok(laid)
 }
