@@ -37,6 +37,8 @@ pub struct Part {
     pub run: [u8; 32],
     /// Its seq.
     pub seq: u64,
+    /// Where it and its list of blobs end in the segment.
+    pub end: usize,
     /// The blobs it brings: hash, first byte in the segment, length.
     pub blobs: Vec<([u8; 32], usize, usize)>,
 }
@@ -74,7 +76,7 @@ fn record(bytes: &[u8], start: usize) -> Option<Record> {
 
 fn parts(body: &[u8], mut blob_at: usize) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
-    let mut at = 0;
+    let (body_at, mut at) = (blob_at - body.len(), 0);
     while at < body.len() {
         let head = body.get(at..at + 56)?;
         let (entry, many) = (number(head, 40)?, number(head, 48)?);
@@ -85,8 +87,9 @@ fn parts(body: &[u8], mut blob_at: usize) -> Option<Vec<Part>> {
             blobs.push((one.get(..32)?.try_into().ok()?, blob_at, len));
             blob_at += len;
         }
-        parts.push(Part { run: head.get(..32)?.try_into().ok()?, seq: number(head, 32)? as u64, blobs });
         at += 56 + entry + many * 40;
+        let (run, seq) = (head.get(..32)?.try_into().ok()?, number(head, 32)? as u64);
+        parts.push(Part { run, seq, end: body_at + at, blobs });
     }
     Some(parts)
 }

@@ -354,9 +354,9 @@ fn struck(trace: &Path, ended: &Ended, point: &Point) -> Try<Option<String>> {
     Ok(line.map(file_of))
 }
 
-/// `journal`, `anchor`, `index`, `around` (what else is in a store) or `output`.
+/// `backup`, `journal`, `anchor`, `index`, `store` (what else is in one) or `out`.
 fn file_of(line: &str) -> String {
-    let names = ["/journal", "/anchor", "/index", "/store", "/out"];
+    let names = ["/backup", "/journal", "/anchor", "/index", "/store", "/out"];
     let found =
         names.iter().find(|name| line.contains(*name)).map_or("unknown", |name| name.trim_start_matches('/'));
     if found == "store" { "around" } else { found }.to_owned()

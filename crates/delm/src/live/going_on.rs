@@ -9,7 +9,7 @@ use delm_core::ids::Digest;
 use delm_core::policy::policy;
 use delm_core::run::{Phase, Run};
 use delm_engine::{Clock, SystemClock, Workers};
-use delm_log::Append;
+use delm_log::{Append, AppendError};
 
 use super::begin::engine;
 use super::models;
@@ -55,6 +55,7 @@ pub(super) fn cancel_at_rest(reading: &Reading, run: Digest) -> Result<(), CliEr
         .collect();
     match reading.log.commit(batch).into_iter().find_map(Result::err) {
         None => Ok(()),
+        Some(AppendError::Failed(error)) => Err(log_error(error).run(run.to_string())),
         Some(error) => Err(CliError::new("append", Exit::Unexpected, error.to_string()).run(run.to_string())),
     }
 }

@@ -26,8 +26,8 @@ pub(super) fn chunks(sample: &Sample) -> usize {
     endings(sample).map_or(1, |(_, _, endings)| endings.len().div_ceil(CHUNK))
 }
 
-/// Of the last segment: each boundary with the anchor there, before it and behind it; each byte of the last record with
-/// the anchor before it, and behind it.
+/// Of the last segment: each end of a record with the anchor there, before it and behind it; each end of an entry, and each
+/// byte of the last record, with the anchor at the record before, and behind it.
 fn endings(sample: &Sample) -> Try<(Vec<u8>, Vec<Record>, Vec<Ending>)> {
     let name = sample.segments()?.pop().ok_or("no segment")?;
     let (bytes, records) = sample.segment(&name)?;
@@ -36,6 +36,11 @@ fn endings(sample: &Sample) -> Try<(Vec<u8>, Vec<Record>, Vec<Ending>)> {
         endings.push(Ending { len: record.start, anchored: before, whole: before });
         endings.push(Ending { len: record.start, anchored: before.saturating_sub(1), whole: before });
         endings.push(Ending { len: record.start, anchored: records.len(), whole: before });
+        // Without blobs, the last entry ends where the record does.
+        for part in record.parts.iter().filter(|part| part.end < record.end) {
+            endings.push(Ending { len: part.end, anchored: before, whole: before });
+            endings.push(Ending { len: part.end, anchored: records.len(), whole: before });
+        }
     }
     let before = records.len().saturating_sub(1);
     for len in records.last().map_or(0, |last| last.start)..bytes.len() {
