@@ -252,8 +252,8 @@ fn ran(delm: &Path, draw: &mut Draw, shape: Shape) -> Try<(Vec<Vec<Brought>>, Ve
     let world = World::new(delm, tasks, 0)?;
     let many = if shape == Shape::Drawn { 1 + draw.below(2) } else { 1 };
     for _ in 0..many {
-        let words =
-            if shape == Shape::Small { World::quoting_words() } else { World::run_words(1 + draw.below(3)) };
+        let quoting = shape == Shape::Small || shape == Shape::Drawn && draw.below(2) == 0;
+        let words = if quoting { World::quoting_words() } else { World::run_words(1 + draw.below(3)) };
         world.start(&[], &words)?.ended()?.exit(0)?;
     }
     let export = world.call("export")?.exit(0)?.out.into_bytes();
