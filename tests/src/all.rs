@@ -3,6 +3,8 @@
 //! Refuses a test outside of `#[cfg(test)]`: what is in there may unwrap.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crowd;

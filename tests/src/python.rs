@@ -240,3 +240,25 @@ fn wrong_usage_is_told_from_damage() {
     let (code, _, complained) = check(&["-".as_ref()]);
     assert_eq!(code, 4, "{complained}");
 }
+
+/// `delm check -` is for every engine that follows the export contract: this one's is 200 lines of Python.
+#[test]
+fn a_stream_that_delm_never_made_is_judged_from_standard_input() {
+    if !can_run() {
+        return;
+    }
+    let foreign = |story: &str| {
+        let output = python("tests/src/python/foreign.py", &[story.as_ref()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let world = World::new();
+    let lawful = world.delm("check - --json").stdin(foreign("lawful")).done().exit(0).json();
+    assert_eq!((&lawful["findings"], &lawful["entries"]), (&Value::Array(Vec::new()), &Value::from(8)));
+    let selfish = world.delm("check -").stdin(foreign("selfish")).done().exit(6);
+    let said = &selfish.stdout;
+    for words in ["one invariant is broken", "I-12 independence: entry 6", "a program verdict by a1"] {
+        assert!(said.contains(words), "{words:?} is not in:\n{said}");
+    }
+    world.unsound("no store is made");
+}

@@ -89,7 +89,7 @@ fn begin() -> impl Strategy<Value = Begin> {
 }
 
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(config(300))]
 
     /// I-1 to I-6, I-8, I-10 to I-13, I-17, I-18, I-20, I-23 to I-33, I-36, and I-44 for the tail.
     #[test]
@@ -284,7 +284,7 @@ fn look_at(run: &Run, world: &common::World) {
 }
 
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(config(300))]
 
     /// I-35: a forged entry is folded or refused, never a panic; refused, it leaves the state as it was.
     #[test]

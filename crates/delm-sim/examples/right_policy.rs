@@ -1,6 +1,6 @@
 //! A policy of one's own that holds: the newest work first, and every lease twice as long for a review.
 //!
-//! `cargo run --release -p delm-sim --example right_policy` checks it over generated runs, with an invariant beside ours.
+//! `cargo run --release -p delm-sim --example right_policy` checks it over generated runs, with an invariant and a mark beside ours.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to whoever runs it")]
 
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use delm_core::ids::{AgentId, Job, Millis};
 use delm_core::policy::{Fifo, Policy};
 use delm_core::run::Run;
 use delm_sim::kit::{Kit, check};
-use delm_sim::law;
+use delm_sim::{Mark, law, reached};
 
 /// Last come, first served, among tasks; everything else as it comes.
 struct NewestFirst;
@@ -48,14 +48,19 @@ fn main() -> ExitCode {
         Ok(())
     });
     let mut kit = Kit::new(&NewestFirst);
-    kit.laws.push(&law);
+    let busy = reached("two tasks are worked at", |seen| {
+        seen.after.jobs().claims().filter(|(_, claim)| matches!(claim.job, Job::Reason(_))).count() > 1
+    });
+    kit.laws = vec![&law, &busy];
+    kit.marks = vec![Mark::Answered, Mark::Reject, Mark::DoubleExpiry];
+    kit.again = "cargo run --release -p delm-sim --example right_policy".into();
     match check(&kit) {
         Ok(_) => {
-            println!("{} runs, and every invariant held", kit.cases);
+            println!("{} runs: every invariant held, every mark was hit", kit.cases);
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("{failure}");
+            eprint!("{failure}");
             ExitCode::FAILURE
         }
     }

@@ -3,11 +3,12 @@
 //! Refuses to lose what it acknowledged; everything else it may keep, lose, tear or scramble at a crash. What it holds is
 //! read back through the same `Log` that the engine reads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delm_core::entry::{Blob, Blobs, Sealed};
 use delm_core::ids::Digest;
-use delm_log::{Append, AppendError, Log, LogError, MemoryLog, Term};
+use delm_log::{Append, AppendError, Log, LogError, MemoryLog, RedactError, Term};
 
 /// What becomes of bytes that were written and not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Disk {
     log: MemoryLog,
     run: Digest,
     term: Term,
+    /// Bytes that were taken away. No reader gets them; who judges a run needs them for what was decided before.
+    erased: BTreeMap<Digest, Arc<[u8]>>,
     /// Records cut at recoveries, for they were torn.
     pub cut: u64,
 }
@@ -46,6 +49,7 @@ impl Default for Disk {
             log: MemoryLog::new(),
             run: Digest::ZERO,
             term: Term(0),
+            erased: BTreeMap::new(),
             cut: 0,
         }
     }
@@ -114,6 +118,23 @@ impl Disk {
         self.synced = self.journal.len();
     }
 
+    /// Takes the bytes of a blob away, for ever. False if there are none, or none any more.
+    ///
+    /// # Errors
+    /// As [`Log::redact`].
+    pub fn erase(&mut self, hash: &Digest) -> Result<bool, RedactError> {
+        let Some(bytes) = self.blob(hash) else { return Ok(false) };
+        self.log.redact(&self.run, hash)?;
+        self.erased.insert(*hash, bytes);
+        Ok(true)
+    }
+
+    /// Bytes that were taken away, for judges alone.
+    #[must_use]
+    pub fn erased(&self, hash: &Digest) -> Option<Arc<[u8]>> {
+        self.erased.get(hash).cloned()
+    }
+
     /// The power goes: what is not synced meets its fate.
     pub fn crash(&mut self, tear: Tear) {
         let loose = self.journal.len() - self.synced;
@@ -157,6 +178,10 @@ impl Disk {
         }
         if at < self.synced {
             return Err(format!("{} bytes are durable, {at} can be read back", self.synced));
+        }
+        for hash in self.erased.keys() {
+            log.redact(&self.run, hash)
+                .map_err(|error| format!("what was redacted is not there: {error}"))?;
         }
         self.cut += u64::from(at < self.journal.len());
         self.journal.truncate(at);

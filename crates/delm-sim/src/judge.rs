@@ -2,6 +2,8 @@
 //!
 //! Refuses to believe the process that wrote the log: all of it starts from the durable entries and their blobs.
 
+mod removed;
+
 use std::collections::BTreeSet;
 
 use delm_core::audit::{Divergence, audit};
@@ -14,6 +16,7 @@ use crate::broken::{Broken, holds};
 use crate::laws::{self, Law, Seen};
 use crate::marks::{Mark, Marks};
 use crate::world::World;
+use removed::Kept;
 
 /// Judges a run by its durable log.
 ///
@@ -26,7 +29,9 @@ pub fn judge(world: &mut World, own: &[&dyn Law]) -> Result<(), Broken> {
     let mut met = false;
     for sealed in &entries {
         let before = run.clone();
-        audit(world.policy, &mut run, &world.disk, sealed).map_err(diverges)?;
+        let kept = Kept { disk: &world.disk, before: &before, entry: sealed };
+        audit(world.policy, &mut run, &kept, sealed).map_err(diverges)?;
+        let shown = removed::withdrawals_shown(&run, &kept)?;
         if live.head() == Some(sealed.head()) {
             met = true;
             holds(live == run, "I-33", || {
@@ -43,6 +48,12 @@ pub fn judge(world: &mut World, own: &[&dyn Law]) -> Result<(), Broken> {
         }
         world.truth.attribution(sealed, |proposal| run.proposal_of(proposal).and_then(|of| of.author))?;
         mark(sealed, &before, &run, &mut world.marks);
+        removed::mark(
+            &Kept { disk: &world.disk, before: &before, entry: sealed },
+            &run,
+            shown,
+            &mut world.marks,
+        );
         if sealed
             .entry
             .events
@@ -52,6 +63,7 @@ pub fn judge(world: &mut World, own: &[&dyn Law]) -> Result<(), Broken> {
             world.marks.hit(Mark::DeadExpired);
         }
     }
+    removed::nobody_reads(&run, world)?;
     // A crash may have kept entries that no process saw; the state that was live is the one at its own head.
     holds(met, "I-33", || String::from("the state that was live at the end is none that the log folds to"))
 }

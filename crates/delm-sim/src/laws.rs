@@ -3,6 +3,7 @@
 //! Refuses to trust `apply`: each is computed from the public projections and the entries alone.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use delm_core::entry::Sealed;
 use delm_core::event::{AgentKind, Event, GistKind, Method};
@@ -31,6 +32,46 @@ pub trait Law: Send + Sync {
     /// # Errors
     /// A sentence that says how it is broken.
     fn check(&self, seen: &Seen<'_>) -> Result<(), String>;
+
+    /// Whether it is a mark that no entry has reached yet; see [`reached`].
+    fn missed(&self) -> bool {
+        false
+    }
+}
+
+/// A closure as a mark of one's own.
+pub struct Reached<F> {
+    name: &'static str,
+    check: F,
+    hit: AtomicBool,
+}
+
+/// A mark of one's own: something that some entry of some run must show, or [`crate::kit::check`] fails.
+pub fn reached<F>(name: &'static str, check: F) -> Reached<F>
+where
+    F: Fn(&Seen<'_>) -> bool + Send + Sync,
+{
+    Reached { name, check, hit: AtomicBool::new(false) }
+}
+
+impl<F> Law for Reached<F>
+where
+    F: Fn(&Seen<'_>) -> bool + Send + Sync,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn check(&self, seen: &Seen<'_>) -> Result<(), String> {
+        if (self.check)(seen) {
+            self.hit.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn missed(&self) -> bool {
+        !self.hit.load(Ordering::Relaxed)
+    }
 }
 
 /// A closure as an invariant.

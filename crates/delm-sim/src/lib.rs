@@ -23,7 +23,7 @@ pub mod words;
 pub mod world;
 
 pub use broken::{Broken, LAWS};
-pub use laws::{Law, Seen, law};
+pub use laws::{Law, Seen, law, reached};
 pub use marks::{Mark, Marks};
 pub use script::Script;
 pub use setup::Setup;

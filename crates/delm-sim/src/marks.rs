@@ -102,6 +102,20 @@ marks! {
     Withdrawn = "fact withdrawn",
     /// A withdrawal tainted another fact.
     Tainted = "fact tainted",
+    /// A call was made whose context says that a fact is withdrawn.
+    WithdrawalShown = "withdrawal shown in a later prompt",
+    /// A fact was withdrawn after the end.
+    WithdrawnAfterEnd = "fact withdrawn after the end",
+    /// A fact that the answer cites was withdrawn or tainted.
+    AnswerTainted = "answer tainted",
+    /// Somebody tried to go on with a run that had ended, and was refused.
+    ResumedInVain = "resume of an ended run refused",
+    /// Bytes were taken away while the run went on.
+    Redacted = "bytes redacted while the run goes on",
+    /// Bytes were taken away after the end.
+    RedactedAfterEnd = "bytes redacted after the end",
+    /// A process died between saying that bytes are redacted and taking them away.
+    ErasedAfterCrash = "redaction finished after a crash",
     /// An agent read behind a label.
     Unfolded = "read behind a label",
     /// A reply was asked for again.

@@ -51,6 +51,8 @@ pub fn replay(policy: &'static dyn Policy, script: &Script) -> Replayed {
 
 fn step(world: &mut World, line: &Line, steady: bool) -> Result<(), Broken> {
     match line {
+        Line::Open => world.open()?,
+        Line::Send { at, ask: Ask::Redact(choice), .. } => drop(world.redact(*choice, *at)),
         Line::Send { at, who, number, ask, next, forged } => {
             if let Some((command, blobs)) = command_of(world, *who, ask) {
                 send(world, *at, *who, *number, (command, blobs), *next, *forged);

@@ -117,6 +117,8 @@ pub enum Ask {
     Cancel,
     /// Withdraw a fact.
     Retract(FactId),
+    /// Take bytes away: of the blobs that may go, the one that the number chooses.
+    Redact(u64),
     /// Do what the sender's claim asks, in this manner; take a job if it has none. The number chooses the words.
     Work(Manner, u64),
     /// What no script says: it is left out when lines are done again.
@@ -155,6 +157,8 @@ pub enum Line {
         /// What the disk does with what was not synced.
         tear: Tear,
     },
+    /// Another process opens a run that has ended.
+    Open,
     /// A new process takes over.
     Resume {
         /// What its clock says.
@@ -175,6 +179,10 @@ impl Line {
     pub(crate) fn of_engine(command: &Command, blobs: &[Blob], at: Millis) -> Self {
         let ask = ask_of(command, blobs, None, &Run::default());
         Self::Send { at, who: None, number: None, ask, next: false, forged: false }
+    }
+
+    pub(crate) fn redact(choice: u64, at: Millis) -> Self {
+        Self::Send { at, who: None, number: None, ask: Ask::Redact(choice), next: false, forged: false }
     }
 
     /// Whether it is a command of somebody.
@@ -253,7 +261,7 @@ impl Ask {
             Self::Retract(label) => {
                 Command::Retract { label: *label, reason: keep(Some(Blob::new(&b"because"[..]))) }
             }
-            Self::Work(..) | Self::Other => return None,
+            Self::Work(..) | Self::Redact(_) | Self::Other => return None,
         };
         Some((command, blobs))
     }
@@ -319,6 +327,8 @@ sync
 @1008 engine interrupt hard
 @1009 engine join program "eve"
 @1010 engine retract F2
+@1010 engine redact 7
+open
 @1011 tick
 crash torn=17
 crash scrambled=5
@@ -328,7 +338,7 @@ crash scrambled=5
     #[test]
     fn a_script_is_written_and_read_the_same() {
         let script: Script = TEXT.parse().unwrap();
-        assert_eq!(script.lines.len(), 17);
+        assert_eq!(script.lines.len(), 19);
         let again: Script = script.to_string().parse().unwrap();
         assert_eq!(again, script);
         assert_eq!(script.lines[6].to_string(), "@1004 a2 fail own provider \"it é failed\"");

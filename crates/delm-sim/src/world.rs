@@ -3,6 +3,8 @@
 //! Refuses to let an answer out before the log says durable; a failed write or a crash ends the process, and the next one
 //! folds what the disk still has.
 
+mod erasure;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use delm_core::apply::apply;
@@ -143,6 +145,18 @@ impl World {
         Some(process.dispatcher.engine(&self.disk, command, blobs, at))
     }
 
+    /// Takes bytes away: of the blobs that may go, the one that the number chooses. The event comes first, the bytes go once
+    /// it is durable.
+    pub fn redact(&mut self, choice: u64, at: Millis) -> Option<Ticket> {
+        self.script.push(Line::redact(choice, at));
+        let may_go = erasure::may_go(self.published(), &self.disk, self.run);
+        let place = usize::try_from(choice % (may_go.len() as u64).max(1)).ok()?;
+        let (process, blob) = (self.process.as_mut()?, *may_go.get(place)?);
+        let reason = Blob::new(&b"nobody is to read it"[..]);
+        let command = Command::Redact { blob, reason: reason.hash };
+        Some(process.dispatcher.engine(&self.disk, command, vec![reason], at))
+    }
+
     /// Lets time pass.
     pub fn tick(&mut self, at: Millis) {
         self.script.push(Line::Tick { at });
@@ -173,8 +187,10 @@ impl World {
         self.script.push(Line::Write);
         if hasty {
             process.writing = Some(Vec::new());
+            let gone = erasure::redacted_by(&batch);
             self.disk.show(batch).map_err(log_refused)?;
             let answered = process.dispatcher.durable(count);
+            erasure::erase(&mut self.disk, &gone)?;
             return Ok((true, self.let_out(answered)?));
         }
         process.writing = Some(batch);
@@ -193,8 +209,13 @@ impl World {
             self.disk.settle();
             return Ok(Vec::new());
         }
+        let gone = erasure::redacted_by(&batch);
         let count = self.disk.sync(batch).map_err(log_refused)?;
         let answered = process.dispatcher.durable(count);
+        let ended = matches!(process.dispatcher.published().phase(), Phase::Ended(_));
+        if erasure::erase(&mut self.disk, &gone)? > 0 && !ended {
+            self.marks.hit(Mark::Redacted);
+        }
         self.let_out(answered)
     }
 
@@ -278,8 +299,39 @@ impl World {
         if !staged.is_empty() {
             self.old_writer(staged)?;
         }
+        self.finish_erasures()?;
         let log = self.disk.log();
         self.truth.survives(|seq| log.entry(&self.run, seq).ok().flatten().map(|sealed| sealed.id))
+    }
+
+    /// Bytes that a dead process had said were redacted, and had not taken away: the next one does, before anybody reads.
+    fn finish_erasures(&mut self) -> Result<(), Broken> {
+        // Of what it had published, the bytes are gone already.
+        let from = self.last.head().map_or(0, |head| head.seq + 1);
+        let entries = self.disk.log().entries(&self.run, from, usize::MAX).map_err(log_failed)?;
+        let gone: Vec<Digest> = entries.iter().flat_map(erasure::redacted_in).collect();
+        if erasure::erase(&mut self.disk, &gone)? > 0 {
+            self.marks.hit(Mark::ErasedAfterCrash);
+        }
+        Ok(())
+    }
+
+    /// Another process opens a run that has ended, to withdraw or to redact; it does not go on with it.
+    ///
+    /// # Errors
+    /// [`Broken`] when the log cannot be folded, or gives another state than the one that was live.
+    pub fn open(&mut self) -> Result<(), Broken> {
+        self.script.push(Line::Open);
+        if self.process.is_some() || !matches!(self.last.phase(), Phase::Ended(_)) {
+            return Ok(());
+        }
+        let run = self.load()?;
+        self.life += 1;
+        let dispatcher = Dispatcher::new(self.policy, run);
+        let term = self.disk.acquire(self.run).map_err(log_failed)?;
+        let corpus = Corpus::default();
+        self.process = Some(Process { dispatcher, corpus, term, asked: BTreeMap::new(), writing: None });
+        Ok(())
     }
 
     /// The dead process was only slow, and tries to commit after another has taken the run.

@@ -2,13 +2,15 @@
 //!
 //! Refuses to take the simulator's word for its own eyes: a policy that is wrong and answers given too early must be caught.
 
+use std::path::Path;
+
 use delm_core::event::PolicyName;
 use delm_core::ids::{AgentId, Job, Millis};
 use delm_core::policy::{Fifo, Policy};
 use delm_core::run::Run;
-use delm_sim::kit::{Kit, check, play};
+use delm_sim::kit::{Failure, Kit, check, play};
 use delm_sim::seed::{seed, seed_hasty, seed_with, shrunk};
-use delm_sim::{Script, law};
+use delm_sim::{Mark, Script, law, reached};
 
 #[test]
 fn a_seed_is_the_whole_run() {
@@ -55,11 +57,49 @@ impl Policy for NoReview {
 
 #[test]
 fn a_policy_that_never_hands_out_a_review_is_found_in_six_commands() {
-    let failure = check(&Kit::new(&NoReview)).unwrap_err();
-    assert_eq!(failure.broken.law, "I-44", "{failure}");
-    assert!(failure.commands() <= 6, "{failure}");
-    assert!(failure.to_string().contains("once faults stop, the run comes to its end"), "{failure}");
-    assert!(failure.export.lines().count() > 3);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_review");
+    std::fs::create_dir_all(&folder).unwrap();
+    let kit = Kit { out: Some(folder), ..Kit::new(&NoReview) };
+    let failure = check(&kit).unwrap_err();
+    let case = failure.case().unwrap();
+    assert_eq!(failure.law(), "I-44", "{failure}");
+    assert!(case.commands() <= 6, "{failure}");
+    let said = failure.to_string();
+    let lines = [
+        "I-44: the run does not end",
+        "I-44 says: once faults stop, the run comes to its end",
+        "of seed 1):",
+        "again: cargo test a_policy_that_never_hands_out_a_review_is_found_in_six_commands",
+        "`delm check ",
+    ];
+    lines.iter().for_each(|line| assert!(said.contains(line), "{line:?} is not in:\n{said}"));
+    let written = case.written.as_ref().unwrap();
+    assert_eq!(written.error, None);
+    let export = std::fs::read(&written.export).unwrap();
+    let audit = delm_oracle::audit(&export[..]).unwrap();
+    assert!(audit.fault.is_none() && audit.findings.is_empty(), "the log itself breaks no law: {audit:?}");
+    let script: Script = std::fs::read_to_string(&written.script).unwrap().parse().unwrap();
+    assert_eq!(play(&NoReview, &script, &[]).broken.unwrap().law, "I-44");
+}
+
+#[test]
+fn a_mark_that_was_named_and_never_hit_is_a_failure() {
+    let mut kit = Kit { cases: 40, out: None, ..Kit::new(&Fifo) };
+    kit.marks = vec![Mark::Answered, Mark::Eio];
+    let never = reached("a run of a million entries", |seen| seen.entry.entry.seq > 1_000_000);
+    let often = reached("a claim", |seen| seen.after.jobs().claimed() > 0);
+    kit.laws = vec![&never, &often];
+    let failure = check(&kit).unwrap_err();
+    let Failure::Missed(missed) = &failure else { panic!("{failure}") };
+    // The kit's disk never fails: that mark is of the simulator's seeds.
+    assert_eq!(missed.marks, ["a write failed with EIO", "a run of a million entries"]);
+    assert_eq!(failure.law(), "marks");
+    assert!(
+        failure.to_string().starts_with("never hit in 40 runs of seed 1: a write failed with EIO; a run")
+    );
+    kit.marks.pop();
+    kit.laws = vec![&often];
+    check(&kit).unwrap();
 }
 
 #[test]
@@ -68,10 +108,10 @@ fn ones_own_invariant_stands_beside_ours() {
         0 => Ok(()),
         facts => Err(format!("{facts} facts after entry {}", seen.entry.entry.seq)),
     });
-    let mut kit = Kit::new(&Fifo);
+    let mut kit = Kit { out: None, ..Kit::new(&Fifo) };
     kit.laws.push(&own);
     let failure = check(&kit).unwrap_err();
-    assert_eq!(failure.broken.law, "nobody ever finds anything");
+    assert_eq!(failure.law(), "nobody ever finds anything");
     let report = (1..20).map(|number| seed_with(&Fifo, number, &[&own])).find_map(|report| report.failure);
     let failure = report.expect("some seed finds a fact");
     let shrunk = shrunk(&Fifo, &failure, &[&own]).expect("its script breaks it too");

@@ -315,7 +315,7 @@ impl StateMachineTest for Core {
 
 #[test]
 fn the_core_and_the_reference_agree() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_500);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |((initial, transitions, seen) in Model::sequential_strategy(1..80))| {
         Core::test_sequential(ProptestConfig::default(), initial, transitions, seen);

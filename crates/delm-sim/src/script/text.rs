@@ -37,6 +37,7 @@ impl fmt::Display for Line {
             Self::Tick { at } => write!(out, "@{at} tick"),
             Self::Write => write!(out, "write"),
             Self::Sync => write!(out, "sync"),
+            Self::Open => write!(out, "open"),
             Self::Crash { tear: Tear::Lost } => write!(out, "crash lost"),
             Self::Crash { tear: Tear::Kept } => write!(out, "crash kept"),
             Self::Crash { tear: Tear::Torn(bytes) } => write!(out, "crash torn={bytes}"),
@@ -90,6 +91,7 @@ impl fmt::Display for Ask {
             Self::Interrupt(hard) => out.write_str(if *hard { "interrupt hard" } else { "interrupt" }),
             Self::Cancel => out.write_str("cancel"),
             Self::Retract(label) => write!(out, "retract {label}"),
+            Self::Redact(choice) => write!(out, "redact {choice}"),
             Self::Work(manner, choice) => write!(out, "work {} {choice}", manner.as_str()),
             Self::Other => out.write_str("other"),
         }
@@ -130,6 +132,7 @@ fn read_line(line: &str) -> Option<Line> {
     match line {
         "write" => return Some(Line::Write),
         "sync" => return Some(Line::Sync),
+        "open" => return Some(Line::Open),
         _ => {}
     }
     if let Some(how) = line.strip_prefix("crash ") {
@@ -208,6 +211,7 @@ fn read_ask(text: &str) -> Option<Ask> {
         "interrupt" => Ask::Interrupt(rest == "hard"),
         "cancel" => Ask::Cancel,
         "retract" => Ask::Retract(rest.parse().ok()?),
+        "redact" => Ask::Redact(rest.parse().ok()?),
         "work" => {
             let (manner, choice) = rest.split_once(' ')?;
             Ask::Work(Manner::from_word(manner)?, choice.parse().ok()?)

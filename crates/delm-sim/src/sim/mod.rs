@@ -3,6 +3,7 @@
 //! Refuses threads, waiting and any clock but its own: a seed and a commit are the whole run, to the bit.
 
 mod clock;
+mod erasure;
 mod inside;
 mod knobs;
 mod nemesis;
@@ -24,6 +25,7 @@ use crate::rng::Rng;
 use crate::words::Model;
 use crate::world::World;
 use clock::Clock;
+use erasure::Erasure;
 use inside::Inside;
 pub use knobs::Knobs;
 use outside::Outside;
@@ -71,6 +73,7 @@ pub struct Sim {
     knobs: Knobs,
     rng: Rng,
     model: Model,
+    erasure: Erasure,
     /// The true time.
     now: Millis,
     /// How far the wall clock is from it.
@@ -109,6 +112,7 @@ impl Sim {
         let mut sim = Self {
             world,
             model,
+            erasure: Erasure::draw(seed),
             now,
             skew: 0,
             clock: Clock::new(now, now),
@@ -158,11 +162,11 @@ impl Sim {
             self.turn()?;
             self.bounded()?;
         }
-        Ok(())
+        self.afterwards()
     }
 
     fn is_ended(&self) -> bool {
-        matches!(self.world.published().phase(), Phase::Ended(_)) && !self.world.is_writing()
+        self.is_closed() && !self.world.is_writing()
     }
 
     fn stuck(&self, why: &str) -> String {

@@ -37,6 +37,7 @@ impl Sim {
         if self.rng.chance(self.knobs.retract) {
             self.retract();
         }
+        self.erase();
         // A place is kept for the one that a lone agent needs to come to an end.
         let places = self.world.published().limits().agents_max;
         let full = self.world.published().agents().len() as u64 + 2 > places;
