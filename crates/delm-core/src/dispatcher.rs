@@ -13,7 +13,7 @@ use crate::audit::Either;
 use crate::command::{Command, Envelope, Reply};
 use crate::decide::{Decision, Refusal, decide, entry_of};
 use crate::entry::{Blob, Blobs, Head, Sealed};
-use crate::event::Event;
+use crate::event::{AgentKind, Event};
 use crate::ids::{AgentId, Digest, Millis};
 use crate::policy::Policy;
 use crate::prompt;
@@ -301,7 +301,9 @@ impl Dispatcher {
             let principal = agent.map(|agent| agent.principal.clone());
             // What is ready for one agent of a principal is ready for all of them, unless it asks for one job by name.
             let any = matches!(parked.envelope.command, Command::Claim { job: None });
-            if running && any && without.contains(&principal) {
+            // Whoever comes first gets what is freed first. A program makes no calls and takes none of it away.
+            let behind = self.short && agent.is_none_or(|agent| agent.kind != AgentKind::Program);
+            if running && (behind || any && without.contains(&principal)) {
                 place += 1;
                 continue;
             }
@@ -316,11 +318,10 @@ impl Dispatcher {
                     }
                     place += 1;
                 }
-                // Whoever comes first gets what is freed first.
                 Some(Waits::Budget) => {
                     self.parked.insert(place, parked);
                     self.short = true;
-                    break;
+                    place += 1;
                 }
             }
         }

@@ -385,6 +385,28 @@ fn claims_that_wait_for_a_budget_are_all_told_when_it_is_spent() {
 }
 
 #[test]
+fn a_program_is_served_though_others_before_it_wait_for_a_budget() {
+    let mut begin = Begin { agents: vec![agent(AgentKind::Model, ""); 5], ..Begin::default() };
+    begin.agents.push(agent(AgentKind::Program, "ann"));
+    begin.limits.set("budget_tokens", 5_000).unwrap();
+    let mut shell = Shell::begin(&begin);
+    shell.claim(1);
+    let waiting: Vec<Ticket> = (2..=6).map(|agent| shell.claim(agent)).collect();
+    shell.sync();
+    assert_eq!(shell.dispatcher.waiting(), 5);
+    let plan = shell.answer(1, 1, "plan", "one; two; three; four");
+    // The budget bears two calls at a time; the program makes none.
+    assert_eq!(tickets(&shell.sync()), [plan, waiting[0], waiting[1], waiting[4]]);
+    assert_eq!(shell.dispatcher.waiting(), 2);
+    let program = shell.dispatcher.published().agent(AgentId(6)).unwrap().claim;
+    assert!(program.is_some());
+    // What a call frees goes to the one that came first.
+    shell.answer(2, 2, "finding", "Ada Quill built it. {S1.1: nowhere}");
+    let answered = tickets(&shell.sync());
+    assert!(answered.contains(&waiting[2]) && !answered.contains(&waiting[3]), "{answered:?}");
+}
+
+#[test]
 fn blobs_of_staged_entries_are_found_before_they_are_durable() {
     let begin = Begin::default();
     let mut shell = Shell::begin(&begin);
