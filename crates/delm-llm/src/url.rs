@@ -1,7 +1,10 @@
 //! Base URLs: where a provider's API begins, and how a URL may be shown.
 //!
 //! Refuses what is not `http` or `https`, and URLs with a user or password in them. A key in the query is sent, since some
-//! gateways want it there; it is hidden in every text that leaves, like any other key.
+//! gateways want it there, and hidden like any other key. Which values are keys is a guess, made on two sides: where a URL
+//! is *shown*, every value is hidden but those of fields known to be open. In what a provider sends back, where hiding
+//! `true` or `2024-01` would falsify a model's words, a value is hidden if its field is named as a key's is, or if it has a
+//! run of 12 or more letters and digits of two kinds (small, capital, digit).
 
 use hyper::Uri;
 
@@ -10,6 +13,26 @@ use crate::config::Secret;
 
 /// Parameters of a query that are no secrets; the values of all others are taken for such.
 const OPEN: &[&str] = &["api-version", "api_version", "version", "v", "alt", "deployment", "model", "region"];
+/// Names of fields that hold keys, whole words of them.
+const KEY_WORDS: &[&str] = &[
+    "auth",
+    "authorization",
+    "code",
+    "credential",
+    "credentials",
+    "jwt",
+    "pass",
+    "passwd",
+    "pw",
+    "pwd",
+    "sas",
+    "session",
+    "sig",
+];
+/// How a word ends that says so by itself.
+const KEY_ENDINGS: &[&str] = &["key", "password", "secret", "signature", "token"];
+/// So many letters and digits without a break, of two kinds, are no word and no version.
+const KEY_RUN_MIN: usize = 12;
 /// What stands where a secret stood.
 const HIDDEN: &str = "…";
 
@@ -42,6 +65,37 @@ fn shown_pair(pair: &str) -> String {
 
 fn is_open(name: &str) -> bool {
     OPEN.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Whether a field of a query is named as a key's is: `sig`, `access_token`, `clientSecret`, `x-api-key`.
+fn names_key(name: &str) -> bool {
+    let ends = |word: &str| KEY_ENDINGS.iter().any(|ending| word.ends_with(ending));
+    words(name).iter().any(|word| KEY_WORDS.contains(&word.as_str()) || ends(word))
+}
+
+/// The words of a name, in small letters: parted by what is neither letter nor digit, and before capitals.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in name.chars() {
+        if !c.is_alphanumeric() || (small && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        small = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Whether a value looks like a key, whatever its field is called.
+fn looks_like_key(value: &str) -> bool {
+    value.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
+        let has = |kind: fn(&char) -> bool| run.chars().any(|c| kind(&c));
+        let kinds = [has(char::is_ascii_lowercase), has(char::is_ascii_uppercase), has(char::is_ascii_digit)];
+        run.len() >= KEY_RUN_MIN && kinds.into_iter().filter(|kind| *kind).count() >= 2
+    })
 }
 
 /// A base URL, taken apart.
@@ -102,13 +156,14 @@ impl BaseUrl {
         self.path.rsplit_once('/').is_some_and(|(_, last)| last == version)
     }
 
-    /// Keys in the query, as they are sent and as they were meant: no text that leaves may hold them.
+    /// What may be a key in the query, as it is sent and as it was meant: no text that leaves may hold it.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         let pairs = self.query.iter().flat_map(|query| query.split('&'));
-        let values = pairs.filter_map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_open(name) => None,
-            Some((_, value)) => Some(value),
-            None => Some(pair),
+        let values = pairs.filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+            let hidden =
+                names_key(&decoded(name)) || looks_like_key(value) || looks_like_key(&decoded(value));
+            (hidden && !is_open(name)).then_some(value)
         });
         let both =
             values.filter(|value| !value.is_empty()).flat_map(|value| [value.to_owned(), decoded(value)]);
@@ -142,6 +197,8 @@ fn decoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -191,6 +248,45 @@ mod tests {
         let secrets: Vec<&str> = secrets.iter().map(Secret::expose).collect();
         assert_eq!(secrets, ["sk%2Dvery+secret", "sk-very secret"]);
         assert!(!format!("{url:?}").contains("very") && url.host() == "h");
+    }
+
+    #[test]
+    fn only_what_may_be_a_key_is_taken_out_of_what_comes_back() {
+        let secrets = |query: &str| {
+            let url = BaseUrl::parse("p", &format!("https://h/v1?{query}")).unwrap();
+            url.secrets().iter().map(|secret| secret.expose().to_owned()).collect::<BTreeSet<String>>()
+        };
+        for open in [
+            "stream=true",
+            "rev=2024-01",
+            "rev=2024-01-15T10:00:00",
+            "path=v1",
+            "org=acme-research-department",
+            "engine=gpt-4o-mini-2024-07-18",
+            "monkeys=two",
+            "max_tokens=4096",
+            "api-version=abcdef0123456789",
+            "n=12345678901234567890",
+            "flag",
+            "sig=",
+        ] {
+            assert_eq!(secrets(open), BTreeSet::new(), "{open}");
+        }
+        for (query, secret) in [
+            ("sig=abc", "abc"),
+            ("X-Api-Key=plain-words", "plain-words"),
+            ("accessToken=hunter2", "hunter2"),
+            ("client_secret=s", "s"),
+            ("subscription-key=s", "s"),
+            ("CODE=s", "s"),
+            ("x=sk-proj-4fGh7JkLmN0pQr", "sk-proj-4fGh7JkLmN0pQr"),
+            ("x=550e8400-e29b-41d4-a716-44665544000a", "550e8400-e29b-41d4-a716-44665544000a"),
+            ("sk4fGh7JkLmN0p", "sk4fGh7JkLmN0p"),
+            ("a%70i%2Dkey=s", "s"),
+        ] {
+            assert!(secrets(query).contains(secret), "{query}");
+            assert!(!shown(&format!("https://h/v1?{query}")).ends_with(secret), "{query}");
+        }
     }
 
     #[test]
