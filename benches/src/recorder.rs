@@ -8,12 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use delm_core::entry::{Head, Sealed};
-use delm_core::ids::{Digest, Seq};
-use delm_log::{
-    Append, AppendError, BlobInfo, Found, HideError, Log, LogError, OpenOptions, RedactError, RunInfo, Store,
-    Term,
-};
+use delm_core::entry::Head;
+use delm_log::{Append, AppendError, Before, Log, OpenOptions, Store};
 
 use crate::Outcome;
 
@@ -80,9 +76,9 @@ fn only_file(dir: &Path) -> Outcome<PathBuf> {
     Ok(file.clone())
 }
 
-impl Log for Recorder {
-    fn acquire(&self, run: &Digest) -> Result<Term, LogError> {
-        self.store.acquire(run)
+impl Before for Recorder {
+    fn log(&self) -> &dyn Log {
+        &self.store
     }
 
     fn commit(&self, batch: Vec<Append>) -> Vec<Result<Head, AppendError>> {
@@ -96,42 +92,6 @@ impl Log for Recorder {
         notes.journal_bytes = length;
         notes.commits.push(Commit { entries, bytes, took });
         outcomes
-    }
-
-    fn run(&self, run: &Digest) -> Result<Option<RunInfo>, LogError> {
-        self.store.run(run)
-    }
-
-    fn runs(&self, after: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.runs(after, limit)
-    }
-
-    fn runs_back(&self, before: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.runs_back(before, limit)
-    }
-
-    fn find(&self, prefix: &str, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.find(prefix, limit)
-    }
-
-    fn entries(&self, run: &Digest, from: Seq, limit: usize) -> Result<Vec<Sealed>, LogError> {
-        self.store.entries(run, from, limit)
-    }
-
-    fn blob(&self, run: &Digest, hash: &Digest) -> Result<Found, LogError> {
-        self.store.blob(run, hash)
-    }
-
-    fn blobs(&self, run: &Digest, after: Option<&Digest>, limit: usize) -> Result<Vec<BlobInfo>, LogError> {
-        self.store.blobs(run, after, limit)
-    }
-
-    fn redact(&self, run: &Digest, hash: &Digest) -> Result<(), RedactError> {
-        self.store.redact(run, hash)
-    }
-
-    fn hide(&self, run: &Digest) -> Result<(), HideError> {
-        self.store.hide(run)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Refuses domain decisions and sockets: it keeps entries in their chain and bytes under their hash, and knows no queue,
 //! no fact and no policy. Acknowledged means durable: written to the journal and synced.
 
+mod before;
 #[cfg(feature = "store")]
 mod bytes;
 mod check;
@@ -24,6 +25,7 @@ pub use crate::{
         VerifyReport, Wait,
     },
 };
+pub use before::Before;
 pub use error::{AppendError, Corruption, HideError, LogError, Place, RedactError};
 pub use log::{Append, BlobInfo, Found, Log, Origin, RunBlobs, RunInfo, Term};
 pub use memory::MemoryLog;

@@ -6,11 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use delm_core::entry::{Head, Sealed};
-use delm_core::ids::{Digest, Seq};
-use delm_log::{
-    Append, AppendError, BlobInfo, Found, HideError, Log, LogError, RedactError, RunInfo, Store, Term,
-};
+use delm_core::ids::Digest;
+use delm_log::{Before, Log, LogError, Store, Term};
 use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{CliError, Exit};
@@ -131,7 +128,11 @@ struct GatedLog {
     gate: Arc<Gate>,
 }
 
-impl Log for GatedLog {
+impl Before for GatedLog {
+    fn log(&self) -> &dyn Log {
+        &*self.store
+    }
+
     fn acquire(&self, run: &Digest) -> Result<Term, LogError> {
         if self.gate.pass() {
             return self.store.acquire(run);
@@ -139,46 +140,6 @@ impl Log for GatedLog {
         // Whoever began this run has gone; nobody is there to read these words.
         let source = Arc::new(std::io::ErrorKind::Interrupted.into());
         Err(LogError::Io { action: "begin in", path: "the store".into(), source })
-    }
-
-    fn commit(&self, batch: Vec<Append>) -> Vec<Result<Head, AppendError>> {
-        self.store.commit(batch)
-    }
-
-    fn run(&self, run: &Digest) -> Result<Option<RunInfo>, LogError> {
-        self.store.run(run)
-    }
-
-    fn runs(&self, after: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.runs(after, limit)
-    }
-
-    fn runs_back(&self, before: Option<u32>, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.runs_back(before, limit)
-    }
-
-    fn find(&self, prefix: &str, limit: usize) -> Result<Vec<RunInfo>, LogError> {
-        self.store.find(prefix, limit)
-    }
-
-    fn entries(&self, run: &Digest, from: Seq, limit: usize) -> Result<Vec<Sealed>, LogError> {
-        self.store.entries(run, from, limit)
-    }
-
-    fn blob(&self, run: &Digest, hash: &Digest) -> Result<Found, LogError> {
-        self.store.blob(run, hash)
-    }
-
-    fn blobs(&self, run: &Digest, after: Option<&Digest>, limit: usize) -> Result<Vec<BlobInfo>, LogError> {
-        self.store.blobs(run, after, limit)
-    }
-
-    fn redact(&self, run: &Digest, hash: &Digest) -> Result<(), RedactError> {
-        self.store.redact(run, hash)
-    }
-
-    fn hide(&self, run: &Digest) -> Result<(), HideError> {
-        self.store.hide(run)
     }
 }
 
