@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -72,7 +72,11 @@ impl Home {
     /// Creates the directory if that is asked for, and looks that it is one.
     pub(crate) fn prepare(&self, create: bool) -> Result<(), OpenError> {
         match fs::metadata(&self.path) {
-            Ok(meta) if meta.is_dir() => self.refuse_foreign(create),
+            Ok(meta) if meta.is_dir() => {
+                self.refuse_foreign(create)?;
+                let unsure = if create { self.unsure_names()? } else { Vec::new() };
+                unsure.into_iter().try_for_each(|path| self.name_durably(path))
+            }
             Ok(_) => Err(OpenError::NotDirectory { path: self.path.clone() }),
             Err(error) if error.kind() == ErrorKind::NotFound && create => {
                 let fresh: Vec<&Path> = self.path.ancestors().take_while(|path| !path.exists()).collect();
@@ -85,6 +89,19 @@ impl Home {
             }
             Err(error) => Err(self.failed("stat", &self.path, error)),
         }
+    }
+
+    /// Folders whose names may not be durable: a directory that has no store yet may have been made by a process that
+    /// ended before it had synced its name, or that of a folder it lies in.
+    fn unsure_names(&self) -> Result<Vec<&Path>, OpenError> {
+        if self.format().exists() {
+            return Ok(Vec::new());
+        }
+        let disk_of = |path: &Path| fs::metadata(path).map(|meta| meta.dev());
+        let disk = disk_of(&self.path).map_err(|error| self.failed("stat", &self.path, error))?;
+        // What lies on another disk was there before.
+        let near = self.path.ancestors().take_while(|path| disk_of(path).is_ok_and(|other| other == disk));
+        Ok(near.filter(|path| path.parent().is_some()).collect())
     }
 
     /// Makes a new directory's own name durable: a power cut must not take it with all that was synced inside. Where
@@ -290,5 +307,19 @@ mod tests {
         assert_eq!(parse_format(format_line(3).as_bytes()), Some(3));
         assert_eq!(parse_format(format_line(1).replace("format 1", "format 3").as_bytes()), None);
         assert_eq!(parse_format(b""), None);
+    }
+
+    #[test]
+    fn names_are_synced_again_until_there_is_a_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/store");
+        fs::create_dir_all(&path).unwrap();
+        let home = Home::new(&path);
+        let unsure = home.unsure_names().unwrap();
+        assert_eq!(unsure.get(..3), Some([path.as_path(), &dir.path().join("a"), dir.path()].as_slice()));
+        home.prepare(true).unwrap();
+        home.create().unwrap();
+        assert_eq!(home.unsure_names().unwrap(), [] as [&Path; 0]);
+        home.prepare(true).unwrap();
     }
 }
