@@ -175,7 +175,9 @@ fn the_index_is_made_anew_whatever_happened_to_it() {
     }
     fs::remove_dir_all(world.path(".delm/index")).unwrap();
     let done = world.delm("verify").arg(&run).done().exit(0);
-    assert!(done.stderr.contains("index"), "made anew in silence: {done}");
+    let said = format!("{}{}", done.stdout, done.stderr).matches("index was made anew").count();
+    assert_eq!(said, 1, "made anew in silence, or said again: {done}");
+    assert_eq!(done.stderr.lines().count(), 1, "{done}");
     same("the whole index, removed");
     world.sound();
 }

@@ -155,6 +155,12 @@ impl Journal {
     pub(crate) fn close(&mut self) -> Result<(), LogError> {
         self.anchor.pin(self.end)
     }
+
+    /// From now on the anchor cannot be written, as on a disk that fails.
+    #[cfg(test)]
+    pub(crate) fn fail_anchor(&mut self) -> std::io::Result<()> {
+        self.anchor.fail()
+    }
 }
 
 /// Creates a segment file with its header, durable by content and by name.

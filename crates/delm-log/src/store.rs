@@ -147,7 +147,8 @@ impl Store {
             Err(Trouble::Log(error)) => return Err(error),
             Err(Trouble::Index(why)) => why,
         };
-        self.rebuild(writer, &why)?;
+        tracing::warn!("making the index anew: {why}");
+        self.rebuild(writer)?;
         self.caught_up(&read).map_err(|trouble| self.index_error(trouble))
     }
 
@@ -158,9 +159,8 @@ impl Store {
         }
     }
 
-    /// Makes the index anew from the journal.
-    fn rebuild(&self, writer: &mut Writer, why: &str) -> Result<(), LogError> {
-        tracing::warn!("making the index anew: {why}");
+    /// Makes the index anew from the journal. That it was wrong is the caller's to say.
+    fn rebuild(&self, writer: &mut Writer) -> Result<(), LogError> {
         self.health.index_rebuilds.fetch_add(1, Ordering::Relaxed);
         let rebuilt = self.following.rebuild(writer.journal.end());
         rebuilt.map_err(|trouble| self.index_error(trouble))
@@ -198,8 +198,12 @@ impl Store {
         let anchored = writer.journal.close();
         let index = &self.following.index;
         if anchored.is_err() {
-            // Its disk fails: sled would only fail too, and has been seen to wait for ever then.
+            // Its disk fails: sled would only fail too, and has been seen to wait for ever then. What sled wrote to such
+            // a disk may be lost though this machine lives on, so the next owner must not trust it.
             index.abandon();
+            if let Err(error) = boot::mark_unsure(&open::boot_mark(&self.home)) {
+                tracing::debug!("the index could not be marked: {error}");
+            }
             self.home.forget_owner();
             return anchored;
         }
@@ -297,5 +301,27 @@ pub(crate) mod testing {
         let home = Home::new(dir);
         home.create().unwrap();
         home
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::boot::{self, LastOwner};
+    use super::{OpenOptions, Store, open};
+
+    #[test]
+    fn what_sled_left_on_a_disk_that_fails_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let options = OpenOptions { cache_bytes: 1 << 20, ..OpenOptions::default() };
+        let (store, _) = Store::open(&path, &options).unwrap();
+        let mark = open::boot_mark(&store.home);
+        assert_eq!(boot::last_owner(&mark), LastOwner::Killed);
+        store.writer().journal.fail_anchor().unwrap();
+        assert!(store.close().is_err());
+        assert_eq!(boot::last_owner(&mark), LastOwner::Unknown);
+        let (store, _) = Store::open(&path, &options).unwrap();
+        store.close().unwrap();
+        assert_eq!(boot::last_owner(&mark), LastOwner::Closed);
     }
 }

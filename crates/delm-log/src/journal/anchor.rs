@@ -99,6 +99,13 @@ impl Anchor {
         Ok(())
     }
 
+    /// From now on no write succeeds.
+    #[cfg(test)]
+    pub(crate) fn fail(&mut self) -> std::io::Result<()> {
+        self.file = File::open(&self.path)?;
+        Ok(())
+    }
+
     pub(crate) fn sync(&mut self) -> Result<(), LogError> {
         self.file.sync_data().map_err(|error| io_error("sync", &self.path, error))?;
         self.synced = Instant::now();

@@ -61,7 +61,7 @@ pub(crate) fn mark_none(mark: &Path) -> Result<(), LogError> {
     write(mark, NONE)
 }
 
-/// Says that the index on disk may be anything: the disk was full when it was to be written.
+/// Says that the index on disk may be anything: the disk was full, or failed, when it was to be written.
 pub(crate) fn mark_unsure(mark: &Path) -> Result<(), LogError> {
     write(mark, UNSURE)
 }

@@ -151,7 +151,8 @@ impl Store {
 
     fn put_right(&self, writer: &mut Writer, trouble: Trouble) {
         let why = self.index_error(trouble).to_string();
-        if let Err(error) = self.rebuild(writer, &why) {
+        tracing::warn!("making the index anew: {why}");
+        if let Err(error) = self.rebuild(writer) {
             tracing::error!("the index cannot follow the journal: {error}");
             writer.journal.poison(error);
         }

@@ -164,7 +164,8 @@ fn open_on_disk(
             opened => return opened,
         }
     };
-    tracing::warn!("making the index anew: {why}");
+    // Whoever opened the store is told by its report.
+    tracing::info!("making the index anew: {why}");
     let index = Index::begin_anew(root, cache_bytes)?;
     let applied = fill(&index, journal.segments(), journal.end())?;
     report.records_replayed = 0;

@@ -139,7 +139,7 @@ impl Store {
                 Err(Trouble::Index(why)) => Some(why),
             };
             if let Some(why) = disagreement {
-                self.rebuild(&mut self.writer(), &why)?;
+                self.rebuild(&mut self.writer())?;
                 verifier.report.index_healed = Some(why);
             }
         }
