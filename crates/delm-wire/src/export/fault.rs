@@ -3,6 +3,7 @@
 //! Refuses "invalid file": every fault names the thing, what was found, and what belongs there.
 
 use delm_core::entry::EntryError;
+use delm_core::event::EventError;
 use delm_core::ids::{Digest, Seq};
 
 use super::differ::Difference;
@@ -137,4 +138,19 @@ pub enum ReadFault {
         /// Whether its bytes are here.
         present: bool,
     },
+}
+
+impl ReadFault {
+    /// Whether a newer delm may be able to read the line.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        use EventError::{UnknownKind, UnknownVersion};
+        match self {
+            Self::Newer { .. } | Self::Entry(EntryError::UnknownFormat { .. }) => true,
+            Self::Entry(EntryError::Event(error)) => {
+                matches!(error, UnknownKind { .. } | UnknownVersion { .. })
+            }
+            _ => false,
+        }
+    }
 }

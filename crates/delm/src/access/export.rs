@@ -262,8 +262,12 @@ pub(crate) fn unopened(path: &Path, error: &std::io::Error) -> CliError {
 }
 
 fn damaged(path: &Path, error: &ReadError) -> CliError {
-    CliError::new("export", Exit::Integrity, format!("{}: {error}", path.display()))
-        .hint("it is not as delm wrote it; get another copy")
+    let hint = if error.fault.is_newer() {
+        "install the delm that wrote it"
+    } else {
+        "it is not as delm wrote it; get another copy"
+    };
+    CliError::new("export", Exit::Integrity, format!("{}: {error}", path.display())).hint(hint)
 }
 
 #[cfg(test)]

@@ -236,6 +236,9 @@ fn around(recorded: &str, decided: &str) -> (String, String) {
 
 fn say(view: &Replayed, state: &Run, output: &mut Output) -> Result<(), CliError> {
     let verdict = match view.differences {
+        0 if !view.skipped.is_empty() => {
+            "comes out the same, but for what could not be worked out".to_owned()
+        }
         0 => "comes out the same".to_owned(),
         1 => "comes out otherwise in one place".to_owned(),
         number => format!("comes out otherwise in {} places", count(number)),

@@ -91,3 +91,29 @@ fn what_is_no_file_is_named() {
     std::fs::write(&cut, &whole[..whole.len() - 1]).unwrap();
     assert_eq!(refused(&cut).exit, Exit::Integrity);
 }
+
+#[test]
+fn what_a_newer_delm_wrote_is_told_from_what_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let whole = std::fs::read_to_string(recorded()).unwrap();
+    let hint = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let error = Reading::of_export(&path).err().unwrap();
+        assert_eq!(error.exit, Exit::Integrity, "{}", error.message);
+        error.hint.unwrap()
+    };
+    let damaged = "it is not as delm wrote it; get another copy";
+    assert_eq!(hint(&whole.replacen("delm.export/1", "delm.export/2", 1)), "install the delm that wrote it");
+    assert_eq!(hint(&whole.replacen("delm.export/1", "delm.show/2", 1)), damaged);
+    for spelled in [
+        whole.trim_end().to_owned(),
+        whole.replace('\n', "\r\n"),
+        format!("\u{feff}{whole}"),
+        format!("\n{whole}"),
+        format!("{whole}\n"),
+        whole.replacen(",\"origin\"", ", \"origin\"", 1),
+    ] {
+        assert_eq!(hint(&spelled), damaged);
+    }
+}
