@@ -61,6 +61,7 @@ fn beside(world: &World, store: &[&str]) {
     assert_eq!(listed["items"][0]["outcome"], "live", "{listed}");
     let shown = ask("show --json").exit(0).json();
     assert_eq!(shown["run"], listed["items"][0]["run"]);
+    ask("show").exit(0).shows("live: under way").shows("log ").shows(" -f");
     for words in [
         "log --json",
         "facts --json",
@@ -173,6 +174,25 @@ fn whoever_waits_resumes_when_the_owner_has_gone() {
 }
 
 #[test]
+fn whoever_waits_to_resume_a_run_that_ends_meanwhile_ends_as_it_does() {
+    let world = World::with_notes();
+    world.delm("demo -q").done().exit(0);
+    let over = world.runs().remove(0);
+    let (child, run) = (slow(&world, &[]), world.runs().remove(0));
+    // A run that was over before is not waited for.
+    let refused = world.delm("resume --json --wait").arg(&over).done().exit(2).error();
+    assert!(text(&refused["error"]["message"]).contains("is over: it was answered"), "{refused}");
+    let waiting = world.delm("resume --json --wait -v").arg(&run).start();
+    poll("that it waits", || waiting.said().contains("waiting").then_some(()));
+    world.delm("cancel").arg(&run).done().exit(0);
+    child.done().exit(3);
+    let ended = waiting.done().exit(3);
+    let document = ended.json();
+    assert_eq!((&document["run"], &document["outcome"]), (&json!(run), &json!("cancelled")), "{ended}");
+    world.sound();
+}
+
+#[test]
 fn a_deep_store_is_reached_though_the_temporary_folder_is_missing() {
     let world = World::with_notes();
     let deep = format!("{}/{}/store", "d".repeat(90), "e".repeat(90));
@@ -199,6 +219,9 @@ fn waiting_has_an_end() {
     child.kill();
     // What the dead owner left behind holds nobody up.
     poll("the lock of the dead", || (world.delm("ls --json").done().code == 0).then_some(()));
+    world.delm("show").done().exit(0).shows("live: its process died, and it can go on").shows("delm resume");
+    let export = world.write("cut.jsonl", world.delm("export").done().exit(0).stdout);
+    world.delm("show").arg(export).done().exit(0).shows("live: it had not ended when it was exported");
     world.delm("demo --json").done().exit(0);
     world.sound();
 }

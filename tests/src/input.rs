@@ -243,3 +243,57 @@ fn exports_that_are_not_whole() {
     world.delm("resume").arg(&whole).done().exit(2).says("export");
     world.sound();
 }
+
+#[test]
+fn what_is_not_there_is_not_an_empty_list() {
+    let world = World::new();
+    world.delm("demo -q").done().exit(0);
+    for label in ["--agent a99", "--task T99", "--task S99.1"] {
+        for way in ["", "--reverse", "-f"] {
+            let words = format!("log {label} {way}");
+            let done = world.delm(&words).done().exit(8).hints();
+            let label = label.rsplit(' ').next().unwrap_or_default();
+            assert!(done.stderr.contains(&format!("the run has no {label}")), "{words}: {done}");
+        }
+    }
+    for words in ["log --agent a1", "log --task T1", "log --task S1.1"] {
+        world.delm(words).done().exit(0);
+    }
+    for verb in ["ls", "log", "queue", "agents", "facts", "facts --rejected", "calls"] {
+        let done = world.delm(&format!("{verb} --limit 0 --json")).done().exit(2).hints();
+        assert!(text(&done.error()["error"]["message"]).contains("give 1 or more"), "{verb}: {done}");
+    }
+    let label = world.delm("facts F1 --json").done().exit(8).hints().error();
+    assert!(text(&label["error"]["hint"]).contains("delm cat"), "{label}");
+    world.sound();
+}
+
+#[test]
+fn a_store_is_not_copied_into_itself() {
+    let world = World::new();
+    world.delm("demo -q").done().exit(0);
+    std::os::unix::fs::symlink(".delm", world.path("link")).unwrap();
+    for place in [".delm", ".delm/copy", ".delm/journal/a/b", "link/copy", "link/../.delm/copy"] {
+        let done = world.delm("backup").arg(place).done().exit(2).hints();
+        assert!(done.stderr.contains("lies in the store"), "{place}: {done}");
+    }
+    assert!(!world.path(".delm/copy").exists() && !world.path(".delm/journal/a").exists());
+    world.delm("backup copy").done().exit(0);
+    world.sound();
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_told_with_its_place_and_range() {
+    let world = World::with_notes();
+    for agents in ["0", "4097", "many"] {
+        let done = world.delm("run --json --docs notes -- Who?").env("DELM_AGENTS", agents).done().exit(2);
+        let error = done.error();
+        assert!(text(&error["error"]["message"]).contains("from 1 to 4096"), "{error}");
+        assert_eq!(error["error"]["hint"], "correct DELM_AGENTS, or leave it out");
+    }
+    world.write("notes/binary", b"\0");
+    let strict =
+        world.delm("run --docs notes -- Who?").env("DELM_DOCS_STRICT", "true").done().exit(2).hints();
+    assert!(strict.stderr.contains("which DELM_DOCS_STRICT forbids"), "{strict}");
+    world.sound();
+}

@@ -139,6 +139,11 @@ fn a_backup_is_a_store_of_its_own() {
     let report = store.backup(&copy).unwrap();
     assert!(report.segments > 1 && report.records == 5);
     assert!(matches!(store.backup(&copy), Err(OpenError::NotStore { .. })));
+    for inside in ["", "copy", "journal/a/b", "../store/copy"] {
+        let inside = path.join(inside);
+        assert!(matches!(store.backup(&inside), Err(OpenError::Inside { .. })), "{}", inside.display());
+        assert!(!path.join("copy").exists() && !path.join("journal/a").exists());
+    }
     let kept = one.head;
     one.add(&store, &["later"]);
     let (backup, opened) = open(&copy);

@@ -28,8 +28,9 @@ impl Store {
     /// Copies the store as it is now to a new or empty directory, durably; commits go on meanwhile.
     ///
     /// # Errors
-    /// [`OpenError`] when `dest` holds anything, or cannot be written.
+    /// [`OpenError`] when `dest` holds anything, lies in the store itself, or cannot be written.
     pub fn backup(&self, dest: &Path) -> Result<BackupReport, OpenError> {
+        self.refuse_inside(dest)?;
         // Whoever takes bytes away waits: a copy must not miss the record that says so.
         let _no_erasing = self.no_erasing();
         let end = self.writer().journal.end();
@@ -53,6 +54,23 @@ impl Store {
         home.finish(end).map_err(failed)?;
         boot::mark_none(&boot_mark(&home)).map_err(failed)?;
         Ok(BackupReport { segments: end.place.segment, bytes, records: end.count })
+    }
+}
+
+impl Store {
+    /// Refuses a place in the store itself: whatever damages the store, or removes it, would take the copy with it.
+    fn refuse_inside(&self, dest: &Path) -> Result<(), OpenError> {
+        let failed = |path: &Path, error| OpenError::of(dest, io_error("look at", path, error));
+        let store = fs::canonicalize(&self.home.path).map_err(|error| failed(&self.home.path, error))?;
+        let around = |path: &Path| match path.as_os_str().is_empty() {
+            true => Path::new(".").to_path_buf(),
+            false => path.to_path_buf(),
+        };
+        // What is not there yet lies where the nearest folder that is there lies.
+        let there = dest.ancestors().map(around).find(|path| path.exists());
+        let Some(there) = there else { return Ok(()) };
+        let there = fs::canonicalize(&there).map_err(|error| failed(&there, error))?;
+        if there.starts_with(&store) { Err(OpenError::Inside { path: dest.to_path_buf() }) } else { Ok(()) }
     }
 }
 

@@ -49,6 +49,12 @@ pub enum OpenError {
         /// One of the things it holds.
         found: String,
     },
+    /// A copy of a store into itself.
+    #[error("{} lies in the store it is to be a copy of; name a directory outside", path.display())]
+    Inside {
+        /// Where the copy was to go.
+        path: PathBuf,
+    },
     /// A newer delm wrote it.
     #[error("the store {} was written by a newer delm (format {found}, this binary knows {known}); use that one", path.display())]
     Newer {

@@ -32,6 +32,8 @@ pub(crate) struct Reading {
     pub(crate) log: Arc<dyn Log>,
     /// The store, unless they come from an export.
     pub(crate) store: Option<Arc<Store>>,
+    /// The run that this process drives meanwhile, as the owner of the store.
+    pub(crate) driven: Option<Digest>,
     /// The one run of an export.
     only: Option<Digest>,
 }
@@ -39,7 +41,12 @@ pub(crate) struct Reading {
 impl Reading {
     /// The runs of an open store.
     pub(crate) fn of_store(store: Arc<Store>) -> Self {
-        Self { log: store.clone(), store: Some(store), only: None }
+        Self { log: store.clone(), store: Some(store), driven: None, only: None }
+    }
+
+    /// The same, in the process that drives a run of the store.
+    pub(crate) fn driving(self, run: Digest) -> Self {
+        Self { driven: Some(run), ..self }
     }
 
     /// The run in an export, every line of it checked.
@@ -49,7 +56,7 @@ impl Reading {
     pub(crate) fn of_export(path: &Path) -> Result<Self, CliError> {
         let export = ExportLog::open(path)?;
         let only = Some(export.run());
-        Ok(Self { log: Arc::new(export), store: None, only })
+        Ok(Self { log: Arc::new(export), store: None, driven: None, only })
     }
 
     /// The run that a reference means.
@@ -73,7 +80,7 @@ impl Reading {
             RunRef::Prefix(prefix) => {
                 let found = self.log.find(prefix, 4).map_err(log_error)?;
                 match found.as_slice() {
-                    [] => Err(none(format!("no run begins with {prefix}"))),
+                    [] => Err(none(format!("no run begins with {prefix}")).hint(unknown_prefix(prefix))),
                     [one] => Ok(one.run),
                     several => Err(ambiguous(prefix, several)),
                 }
@@ -142,6 +149,15 @@ impl Reading {
                 Err(CliError::new("not_found", Exit::NotFound, what).run(run.to_string()))
             }
         }
+    }
+}
+
+/// What to do where nothing begins with this: a label such as F12 is hex too, and stands where a run should.
+fn unknown_prefix(prefix: &str) -> &'static str {
+    let digits = prefix.strip_prefix(['a', 'c', 'f']);
+    match digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit())) {
+        true => "`delm ls` lists the runs; a label of the last run goes to `delm cat LABEL`",
+        false => "`delm ls` lists the runs",
     }
 }
 

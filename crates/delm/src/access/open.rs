@@ -27,7 +27,7 @@ pub(crate) fn open_error(error: &OpenError) -> CliError {
         OpenError::Missing { .. } => {
             ("no_store", Exit::NotFound, "`delm demo` makes one here; --store names another")
         }
-        OpenError::NotDirectory { .. } | OpenError::NotStore { .. } => {
+        OpenError::NotDirectory { .. } | OpenError::NotStore { .. } | OpenError::Inside { .. } => {
             ("store", Exit::Usage, "--store names the folder")
         }
         OpenError::Newer { .. } => ("newer", Exit::Usage, "install the delm that wrote it"),

@@ -179,6 +179,9 @@ pub(crate) struct Cancel {
     pub(crate) run: RunRef,
 }
 
+/// The most agents that can be asked for; the limit `agents_max` of a run may allow fewer.
+pub(crate) const AGENTS_MAX: u32 = 4_096;
+
 fn agents() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=4_096)
+    clap::value_parser!(u32).range(1..=i64::from(AGENTS_MAX))
 }

@@ -186,6 +186,12 @@ impl Cli {
     where
         T: Into<std::ffi::OsString> + Clone,
     {
+        let mut list: Vec<std::ffi::OsString> = list.into_iter().map(Into::into).collect();
+        // What many type first: `delm help`, `delm help run`.
+        if list.get(1).is_some_and(|word| word == "help") {
+            list.remove(1);
+            list.push("--help".into());
+        }
         Self::from_arg_matches(&help::command().try_get_matches_from(list)?)
     }
 

@@ -12,7 +12,7 @@ use delm_core::event::KINDS;
 use delm_core::ids::{AgentId, Label, Subject};
 
 use super::Later;
-use super::value::{Since, since};
+use super::value::{Since, page_items, since};
 use crate::refs::{RefError, RunRef, Thing};
 
 /// How much of a list to show.
@@ -20,7 +20,7 @@ use crate::refs::{RefError, RunRef, Thing};
 #[command(next_help_heading = "Page")]
 pub(crate) struct Page {
     /// At most so many items
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = page_items)]
     pub(crate) limit: Option<u64>,
 
     /// Go on after this item: the `next` of the page before

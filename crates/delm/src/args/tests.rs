@@ -193,3 +193,15 @@ fn json_is_recognized_even_in_a_wrong_list() {
     assert!(asks_for_json(&list("delm --jsonl")));
     assert!(!asks_for_json(&list("delm run -- --json")));
 }
+
+#[test]
+fn help_is_a_verb_for_those_who_try_it() {
+    for (line, shows) in
+        [("delm help", "delm demo"), ("delm help run", "--docs"), ("delm help config show", "--origin")]
+    {
+        let shown = Cli::parse_from_list(line.split(' ')).unwrap_err();
+        assert_eq!(shown.kind(), clap::error::ErrorKind::DisplayHelp, "{line}");
+        assert!(shown.to_string().contains(shows), "{line}: {shown}");
+    }
+    assert!(Cli::parse_from_list(["delm", "help", "nonsense"]).is_err_and(|error| error.use_stderr()));
+}

@@ -27,6 +27,12 @@ pub(crate) enum ValueError {
         /// What was given.
         text: String,
     },
+    /// Not a number of items, or none of them.
+    #[error("{text:?} is no number of items: give 1 or more, or leave it out for all of them")]
+    Items {
+        /// What was given.
+        text: String,
+    },
     /// Not a point in time.
     #[error(
         "{text:?} is no time: give RFC 3339 such as 2026-11-22T15:00:00Z, a day such as 2026-11-22, or how long ago, such as 2h"
@@ -81,6 +87,12 @@ fn duration_ms(text: &str) -> Result<u64, ValueError> {
     let bad = || ValueError::Span { text: text.into() };
     let duration = humantime::parse_duration(text).map_err(|_| bad())?;
     u64::try_from(duration.as_millis()).map_err(|_| bad())
+}
+
+/// How many items a page shows; never zero, which would look like the end of the list.
+pub(crate) fn page_items(text: &str) -> Result<u64, ValueError> {
+    let bad = || ValueError::Items { text: text.into() };
+    text.parse().ok().filter(|items| *items > 0).ok_or_else(bad)
 }
 
 fn nonzero(value: u64, what: &'static str) -> Result<u64, ValueError> {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use delm_llm::Api;
 
+use crate::args::ask::AGENTS_MAX;
 use crate::args::value;
 
 /// The name of a setting: `model`, `limit.lease_ms`, `price."openai::gpt-4.1-mini".in`.
@@ -59,6 +60,8 @@ pub(crate) enum Kind {
     Url,
     /// A number from one.
     Count,
+    /// How many agents work.
+    Agents,
     /// `true` or `false`.
     Switch,
     /// `auto`, `always` or `never`.
@@ -91,7 +94,7 @@ fn providers() -> impl Iterator<Item = &'static str> {
 
 /// Settings with a fixed name, sorted.
 const FIXED: &[(&str, Kind, Option<&str>)] = &[
-    ("agents", Kind::Count, Some("4")),
+    ("agents", Kind::Agents, Some("4")),
     ("budget_tokens", Kind::Tokens, None),
     ("budget_usd", Kind::Budget, None),
     ("color", Kind::Colour, Some("auto")),
@@ -171,6 +174,10 @@ pub(crate) fn check(key: &Key, kind: Kind, text: &str) -> Result<(), String> {
         Kind::Count => {
             wants(text.parse::<u32>().is_ok_and(|count| count > 0), "a number from 1 to 4294967295")
         }
+        Kind::Agents => {
+            let right = text.parse().is_ok_and(|agents: u32| (1..=AGENTS_MAX).contains(&agents));
+            wants(right, &format!("a number of agents from 1 to {AGENTS_MAX}"))
+        }
         Kind::Switch => wants(matches!(text, "true" | "false"), "true or false"),
         Kind::Colour => wants(matches!(text, "auto" | "always" | "never"), "auto, always or never"),
         Kind::Budget => value::budget_usd(text).map(drop).map_err(|error| error.to_string()),
@@ -236,6 +243,7 @@ mod tests {
                 &["localhost:8000", "http://", "http:///x", "ftp://x", "http://a b"],
             ),
             (Kind::Count, &["1", "64"], &["0", "-1", "many", ""]),
+            (Kind::Agents, &["1", "4096"], &["0", "4097", "-1", "many", ""]),
             (Kind::Switch, &["true", "false"], &["yes", "1", "True"]),
             (Kind::Colour, &["auto"], &["sometimes"]),
             (Kind::Budget, &["0.50"], &["0", "free"]),

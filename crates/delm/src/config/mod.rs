@@ -143,8 +143,22 @@ pub(crate) enum ConfigError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::new("config", Exit::Usage, error.to_string())
-            .hint("`delm config show --origin` lists every setting and where it comes from")
+        // Settings that cannot be read cannot be listed either.
+        let hint = match &error {
+            ConfigError::Syntax { place, .. }
+            | ConfigError::Unknown { place, .. }
+            | ConfigError::Value { place, .. } => format!("correct {place}, or leave it out"),
+            ConfigError::NotFromProject { place, .. } => {
+                format!("take it out of {place}; `delm doctor` names the file of one's own settings")
+            }
+            ConfigError::Unreadable { path, .. }
+            | ConfigError::TooLong { path, .. }
+            | ConfigError::NotText { path } => format!("correct {}, or move it away", path.display()),
+            ConfigError::PartOfPrice { .. } => {
+                "`delm config show --origin` lists every setting and where it comes from".to_owned()
+            }
+        };
+        Self::new("config", Exit::Usage, error.to_string()).hint(hint)
     }
 }
 
@@ -234,9 +248,10 @@ impl Settings {
         self.text("agents")?.parse().ok()
     }
 
-    /// Leave no file out.
-    pub(crate) fn docs_strict(&self) -> bool {
-        self.text("docs_strict").as_deref() == Some("true")
+    /// What asks that no file is left out, if anything does.
+    pub(crate) fn docs_strict(&self) -> Option<String> {
+        let setting = self.get(&Key::new(["docs_strict"]))?;
+        (setting.text == "true").then(|| setting.origin.to_string())
     }
 
     /// Limits that are set, budgets and deadline among them, over the defaults.

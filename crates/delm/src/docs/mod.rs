@@ -54,7 +54,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// The flags with which what was left out for its length would be read, if there are such.
+    /// With which flags what was left out for its length would be read, in words, if there are such.
     pub(crate) fn remedy(&self, limits: &Limits) -> Option<String> {
         let read = self.read.iter().map(|document| document.text.len() as u64).sum();
         remedy(&self.skipped, read, limits)
@@ -75,12 +75,13 @@ fn remedy(skipped: &[Skipped], read: u64, limits: &Limits) -> Option<String> {
         if lengths.contains(&u64::MAX) {
             flags.push(format!("--set {name}=N"));
         } else if value > info.high {
-            return Some(format!("split it: {name} is at most {}", count(info.high)));
+            return Some(format!("split what is too long: {name} is at most {}", count(info.high)));
         } else {
             flags.push(format!("--set {name}={value}"));
         }
     }
-    Some(flags.join(" ")).filter(|flags| !flags.is_empty())
+    let what = if lengths.len() == skipped.len() { "it all" } else { "what is too long" };
+    Some(format!("to read {what}: {}", flags.join(" "))).filter(|_| !flags.is_empty())
 }
 
 /// Why there are no documents.
@@ -128,9 +129,11 @@ pub(crate) enum DocsError {
         /// With what flags it would be read.
         remedy: Option<String>,
     },
-    /// Something was left out, and `--docs-strict` was given.
-    #[error("{} left out, and --docs-strict was given:{}", plural(skipped.len() as u64, "file"), list(skipped))]
+    /// Something was left out, and `--docs-strict` was given, or set.
+    #[error("{} left out, which {by} forbids:{}", plural(skipped.len() as u64, "file"), list(skipped))]
     Strict {
+        /// Where it was asked for: the flag, a variable, a line of a file.
+        by: String,
         /// What was left out.
         skipped: Vec<Skipped>,
         /// With what flags it would be read.
@@ -156,9 +159,9 @@ impl From<DocsError> for CliError {
             DocsError::Store { .. } => "give the folder with the documents",
             DocsError::StdinTwice { .. } => "put the question, or the documents, on the command line",
             DocsError::TooMany { .. } => "give a smaller folder, or --set units_max=N",
-            DocsError::Strict { .. } => "leave --docs-strict out to go on without them",
+            DocsError::Strict { by, .. } => &format!("without {by} the run has the other documents"),
         };
-        let hint = remedy.map_or_else(|| hint.to_owned(), |remedy| format!("to read it all: {remedy}"));
+        let hint = remedy.unwrap_or_else(|| hint.to_owned());
         Self::new("docs", Exit::Usage, error.to_string()).hint(hint)
     }
 }
@@ -181,8 +184,8 @@ pub(crate) struct Request<'a> {
     pub(crate) paths: &'a [PathBuf],
     /// The working directory.
     pub(crate) directory: &'a Path,
-    /// A file left out is an error.
-    pub(crate) strict: bool,
+    /// A file left out is an error, since this asks for it: a flag, a variable, a line of a file.
+    pub(crate) strict: Option<String>,
     /// The limits of the run.
     pub(crate) limits: &'a Limits,
     /// The question was read from standard input.
@@ -216,10 +219,12 @@ pub(crate) fn read(request: &Request<'_>, stdin: &mut dyn Read) -> Result<Docume
     }
     let documents = reading.documents;
     let remedy = documents.remedy(request.limits);
-    match (documents.skipped.is_empty(), documents.read.is_empty()) {
-        (false, true) => Err(DocsError::Nothing { skipped: documents.skipped, remedy }),
-        (false, false) if request.strict => Err(DocsError::Strict { skipped: documents.skipped, remedy }),
-        (true, _) | (false, false) => Ok(documents),
+    match (documents.skipped.is_empty(), documents.read.is_empty(), &request.strict) {
+        (false, true, _) => Err(DocsError::Nothing { skipped: documents.skipped, remedy }),
+        (false, false, Some(by)) => {
+            Err(DocsError::Strict { by: by.clone(), skipped: documents.skipped, remedy })
+        }
+        (true, ..) | (false, false, None) => Ok(documents),
     }
 }
 

@@ -22,10 +22,10 @@ impl Folder {
     fn read_with(
         &self,
         paths: &[&str],
-        change: impl Fn(&mut Limits, &mut bool),
+        change: impl Fn(&mut Limits, &mut Option<String>),
     ) -> Result<Documents, DocsError> {
         let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-        let (mut limits, mut strict) = (Limits::default(), false);
+        let (mut limits, mut strict) = (Limits::default(), None);
         change(&mut limits, &mut strict);
         let request =
             Request { paths: &paths, directory: self.0.path(), strict, limits: &limits, stdin_taken: false };
@@ -147,7 +147,7 @@ fn standard_input_is_a_source_once() {
     let request = Request {
         paths: &["-".into()],
         directory: folder.0.path(),
-        strict: false,
+        strict: None,
         limits: &Limits::default(),
         stdin_taken: true,
     };
@@ -175,14 +175,26 @@ fn what_cannot_be_read_at_all_names_its_path_and_exits_2() {
         assert!(error.message.starts_with(says), "{}", error.message);
         assert_eq!((error.exit, error.hint.is_some()), (Exit::Usage, true));
     }
-    let strict = folder.read_with(&["ok", "bin"], |_, strict| *strict = true).unwrap_err();
-    assert!(
-        strict.to_string().starts_with("1 file left out, and --docs-strict was given:\nbin: "),
-        "{strict}"
-    );
     let many = folder.read_with(&["ok", "bin"], |limits, _| limits.units_max = 1).unwrap_err();
     assert!(matches!(many, DocsError::TooMany { max: 1 }));
     assert_eq!(folder.read(&[]).unwrap(), Documents::default());
+}
+
+#[test]
+fn what_may_not_be_left_out_is_told_with_who_says_so_and_what_helps() {
+    let folder = Folder::new(&[("bin", b"\0"), ("long", b"12345"), ("ok", b"x")]);
+    let refused = |paths: &[&str]| {
+        let change = |limits: &mut Limits, strict: &mut Option<String>| {
+            (limits.source_bytes_max, *strict) = (2, Some("delm.toml:3".to_owned()));
+        };
+        CliError::from(folder.read_with(paths, change).unwrap_err())
+    };
+    let (binary, long, both) =
+        (refused(&["ok", "bin"]), refused(&["ok", "long"]), refused(&["ok", "bin", "long"]));
+    assert!(binary.message.starts_with("1 file left out, which delm.toml:3 forbids:\nbin: "), "{binary}");
+    assert_eq!(binary.hint.as_deref(), Some("without delm.toml:3 the run has the other documents"));
+    assert_eq!(long.hint.as_deref(), Some("to read it all: --set source_bytes_max=5"));
+    assert_eq!(both.hint.as_deref(), Some("to read what is too long: --set source_bytes_max=5"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn for_people(view: &DryRun, remedy: Option<&str>, output: &mut Output) -> Resul
         output.line(&format!("           left out: {}: {}", words(&file.name), words(&file.reason)))?;
     }
     if let Some(remedy) = remedy {
-        output.line(&format!("           to read it all: {remedy}"))?;
+        output.line(&format!("           {remedy}"))?;
     }
     output.line(&format!("agents     {}", view.agents))?;
     output.line(&format!("model      {} (reviews: {})", one_line(&view.model), one_line(&view.judge)))?;

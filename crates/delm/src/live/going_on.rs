@@ -12,12 +12,13 @@ use delm_engine::{Clock, SystemClock, Workers};
 use delm_log::{Append, AppendError};
 
 use super::begin::engine;
-use super::models;
+use super::{Ended, models};
 use crate::access::{Reading, log_error, named};
 use crate::args::ask::{Budget, Resume};
 use crate::config::Settings;
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
+use crate::refs::RunRef;
 
 /// A lawful no.
 pub(super) fn refused(what: &str, run: Digest) -> CliError {
@@ -88,6 +89,17 @@ pub(super) fn resumption(
     Ok((workers, totals(&args.budget, &loaded.run, run)?))
 }
 
+/// A run that is over, for whoever waited for the process that drove it: that one says of a run that was over before
+/// that there is nothing to wait for.
+///
+/// # Errors
+/// Exit 8 if there is no such run.
+pub(super) fn ended_meanwhile(reading: &Reading, reference: &RunRef) -> Result<Option<Ended>, CliError> {
+    let loaded = reading.load(reading.find(reference)?)?;
+    let over = matches!(loaded.run.phase(), Phase::Ended(_));
+    Ok(over.then_some(Ended { run: loaded.run, blobs: loaded.blobs, signal: None }))
+}
+
 /// New totals as changes of limits.
 ///
 /// # Errors
@@ -107,7 +119,10 @@ pub(super) fn totals(budget: &Budget, run: &Run, id: Digest) -> Result<Vec<Chang
 }
 
 /// Refuses a run that is over: nothing can be added to it but retractions and redactions.
-fn refuse_over(run: &Run, name: &str, id: Digest) -> Result<(), CliError> {
+///
+/// # Errors
+/// Exit 2, saying how it ended.
+pub(super) fn refuse_over(run: &Run, name: &str, id: Digest) -> Result<(), CliError> {
     let Phase::Ended(outcome) = run.phase() else { return Ok(()) };
     let how = match outcome {
         Outcome::Answered => "it was answered",

@@ -117,12 +117,21 @@ fn resume(args: Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, Cli
     let reference = args.run.clone().unwrap_or_default();
     refuse_export(&reference)?;
     let path = live.settings.store();
-    let store = match live.open_or_ask(&path, "resume", list)? {
-        Held::Ours(store) => store,
+    let (store, waited) = match live.open_or_ask(&path, "resume", list)? {
+        Held::Ours(store) => (store, false),
+        Held::OursNow(store) => (store, true),
         Held::Answered(exit) => return Ok(exit),
     };
     let mut stage = Stage::new()?;
     let reading = Reading::of_store(store.clone());
+    if waited && let Some(ended) = going_on::ended_meanwhile(&reading, &reference)? {
+        live.output.note("the run ended while this call waited for the process that drove it")?;
+        show::ended(&ended, &*store, false, live.output)?;
+        let exit = ended.exit();
+        drop((reading, ended));
+        close(store)?;
+        return Ok(exit);
+    }
     let (settings, environment) = (live.settings.clone(), live.environment.clone());
     let (run, workers, changes) = stage.until_signal(move || {
         let run = reading.find(&reference)?;
@@ -140,7 +149,7 @@ fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, Cl
     refuse_export(&args.run)?;
     let path = live.settings.store();
     let store = match live.open_or_ask(&path, "cancel", list)? {
-        Held::Ours(store) => store,
+        Held::Ours(store) | Held::OursNow(store) => store,
         Held::Answered(exit) => return Ok(exit),
     };
     let reading = Reading::of_store(store.clone());
@@ -166,6 +175,8 @@ fn refuse_export(reference: &RunRef) -> Result<(), CliError> {
 enum Held {
     /// This process: it holds the store.
     Ours(Arc<Store>),
+    /// The same, but another held it, was asked, and let it go while this one waited.
+    OursNow(Arc<Store>),
     /// The process that holds the store has done it, or has said why not.
     Answered(Exit),
 }
@@ -187,7 +198,7 @@ impl Live<'_> {
             self.output.note(&format!("left out: {} more", skipped - SKIPPED_SHOWN))?;
         }
         if let Some(remedy) = plan.documents.remedy(&plan.limits) {
-            self.output.note(&format!("to read it all: {remedy}"))?;
+            self.output.note(&remedy)?;
         }
         let name = plan.name.clone();
         let (start, blobs) = stage.until_signal(move || plan.command(nonce()?))?;
@@ -221,23 +232,26 @@ impl Live<'_> {
         let mut opening = Opening::new(path, false, None, note);
         match opening.clone().open() {
             Err(OpenError::Held { .. }) => {}
-            opened => return self.ours(opened),
+            opened => return self.ours(opened).map(Held::Ours),
         }
-        match ask_owner(path, list, self.output)? {
-            // It says nothing when it is told of somebody who waits.
-            Some(Exit::Conflict) if self.wait.is_some() => {}
-            Some(exit) => return Ok(Held::Answered(exit)),
-            // A process that reads, or one that begins or ends at this moment.
-            None => {}
-        }
+        let asked = ask_owner(path, list, self.output)?;
         opening.wait = self.wait;
-        self.ours(opening.past_readers())
+        match asked {
+            // It says nothing when it is told of somebody who waits.
+            Some(Exit::Conflict) if self.wait.is_some() => {
+                tracing::info!("waiting until the process that holds the store lets it go");
+                self.ours(opening.past_readers()).map(Held::OursNow)
+            }
+            Some(exit) => Ok(Held::Answered(exit)),
+            // A process that reads, or one that begins or ends at this moment.
+            None => self.ours(opening.past_readers()).map(Held::Ours),
+        }
     }
 
-    fn ours(&mut self, opened: Result<Opened, OpenError>) -> Result<Held, CliError> {
+    fn ours(&mut self, opened: Result<Opened, OpenError>) -> Result<Arc<Store>, CliError> {
         let (store, repairs) = opened.map_err(|error| open_error(&error))?;
         repairs.iter().try_for_each(|line| self.output.note(line))?;
-        Ok(Held::Ours(store))
+        Ok(store)
     }
 
     /// Drives a run to its pause or end, answering for the store meanwhile.

@@ -10,7 +10,7 @@ use delm_engine::{Clock, SystemClock};
 use delm_log::Store;
 
 use super::desk::{Desk, Unwished};
-use super::going_on::{cancel_at_rest, refused, totals};
+use super::going_on::{cancel_at_rest, refuse_over, refused, totals};
 use crate::access::{Holder, Reading, named};
 use crate::args::ask::{Cancel, Resume};
 use crate::args::{Cli, Drive, Verb};
@@ -48,7 +48,7 @@ impl Owner {
     }
 
     fn run_verb(&self, cli: &Cli, output: &mut Output, asker: &Asker) -> Result<Exit, CliError> {
-        let reading = Reading::of_store(self.store.clone());
+        let reading = Reading::of_store(self.store.clone()).driving(self.run);
         match &cli.verb {
             Verb::Drive(Drive::Cancel(cancel)) => self.cancel(cancel, &reading, output),
             Verb::Drive(Drive::Resume(resume)) => self.resume(resume, &reading, output),
@@ -77,11 +77,13 @@ impl Owner {
     /// if it had resumed it itself.
     fn resume(&self, args: &Resume, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
         let run = reading.find(&args.run.clone().unwrap_or_default())?;
-        if run != self.run {
-            return Err(self.held(None));
-        }
         let loaded = reading.load(run)?;
         let name = named(&loaded);
+        if run != self.run {
+            // To wait for this process would not help.
+            refuse_over(&loaded.run, &name, run)?;
+            return Err(self.held(None));
+        }
         let wish = self.desk.wish(totals(&args.budget, &loaded.run, run)?);
         let told = wish.map_err(|unwished| match unwished {
             Unwished::Running => self.held(Some(format!("the run {name} is going on already"))),

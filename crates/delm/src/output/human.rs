@@ -82,6 +82,11 @@ pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{end}", count(number))
 }
 
+/// So many entries.
+pub(crate) fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

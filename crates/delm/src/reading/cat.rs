@@ -5,7 +5,7 @@
 use delm_core::ids::{AgentId, CallId, Digest, UnitId};
 use delm_wire::view::{CallView, Shown};
 
-use super::prompt;
+use super::{none, prompt};
 use crate::access::Reading;
 use crate::args::read::Cat;
 use crate::error::{CliError, Exit};
@@ -67,17 +67,6 @@ fn of_label(reading: &Reading, run: Digest, label: &Thing) -> Result<Found, CliE
         Thing::Call(_) | Thing::Blob(_) => None,
     };
     of_blob(reading, run, blob.ok_or_else(|| none(label, run))?)
-}
-
-fn none(label: &Thing, run: Digest) -> CliError {
-    let what = if *label == Thing::Answer {
-        "the run has given no answer".to_owned()
-    } else {
-        format!("the run has no {label}")
-    };
-    CliError::new("not_found", Exit::NotFound, what)
-        .hint("`delm show`, `delm facts`, `delm queue` and `delm log` name what it has")
-        .run(run.to_string())
 }
 
 fn of_unit(

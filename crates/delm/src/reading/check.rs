@@ -13,7 +13,7 @@ use super::words::{heading, named};
 use crate::access::Reading;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::output::human::{count, plural};
+use crate::output::human::{count, entries, plural};
 use crate::refs::RunRef;
 
 pub(super) fn of_run(run: &RunRef, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
@@ -88,9 +88,12 @@ fn people(view: &Checked, output: &mut Output) -> Result<(), CliError> {
         number => format!("{} invariants are broken", count(number)),
     };
     named(output, "check", &broken)?;
-    let entries =
-        if view.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(view.entries)) };
-    let read = format!("{entries}, {}, {}", plural(view.events, "event"), plural(view.blobs, "blob"));
+    let read = format!(
+        "{}, {}, {}",
+        entries(view.entries),
+        plural(view.events, "event"),
+        plural(view.blobs, "blob")
+    );
     named(output, "read", &read)?;
     named(output, "head", &format!("{} {}", view.head.seq, view.head.id.0))?;
     for finding in &view.findings {

@@ -29,6 +29,7 @@ use crate::args::Read;
 use crate::args::read::{OneRun, Page};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::refs::Thing;
 
 /// Runs a verb that reads, or one of upkeep that needs no more than a store. `gone` says that nothing more can come, or
 /// that nobody listens any more: `log -f` ends then, once it has written what there is.
@@ -63,6 +64,18 @@ pub(crate) fn run(
 /// The run that a verb is about.
 fn found(of: &OneRun, reading: &Reading) -> Result<Digest, CliError> {
     reading.find(&of.run.clone().unwrap_or_default())
+}
+
+/// What a run does not have.
+fn none(label: &Thing, run: Digest) -> CliError {
+    let what = if *label == Thing::Answer {
+        "the run has given no answer".to_owned()
+    } else {
+        format!("the run has no {label}")
+    };
+    CliError::new("not_found", Exit::NotFound, what)
+        .hint("`delm show`, `delm facts`, `delm queue` and `delm log` name what it has")
+        .run(run.to_string())
 }
 
 /// The cursor of `--after`, read as what the list is made of.

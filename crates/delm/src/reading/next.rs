@@ -13,7 +13,8 @@ use crate::error::CliError;
 /// Entries looked at in one step, from the newest back.
 const PAGE: u64 = 64;
 
-/// What can be done with a run that people call `name`, whose answer cites `cited` last.
+/// What can be done with a run that people call `name`, whose answer cites `cited` last; `driven` says that a process
+/// is at it.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -22,9 +23,12 @@ pub(crate) fn lines(
     name: &str,
     cited: Option<FactId>,
     log: &dyn Log,
+    driven: bool,
 ) -> Result<Vec<String>, CliError> {
     let mut lines = Vec::new();
-    if !matches!(run.phase(), Phase::Unborn | Phase::Ended(_)) {
+    if driven && run.phase() == Phase::Running {
+        lines.push(format!("delm log {name} -f"));
+    } else if !matches!(run.phase(), Phase::Unborn | Phase::Ended(_)) {
         lines.push(format!("delm resume {name}{}", more(run, log)?));
     }
     lines.push(format!("delm facts {name}"));

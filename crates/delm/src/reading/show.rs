@@ -32,7 +32,7 @@ pub(super) fn show(args: &OneRun, reading: &Reading, output: &mut Output) -> Res
         return Ok(Exit::Success);
     }
     named(output, "question", view.question.as_deref().unwrap_or("(redacted)"))?;
-    outcome(&loaded.run, &view, output)?;
+    outcome(&loaded.run, &view, reading, output)?;
     answer(&view, output)?;
     citations(&view.citations, output)?;
     heading(output, "the run")?;
@@ -43,7 +43,7 @@ pub(super) fn show(args: &OneRun, reading: &Reading, output: &mut Output) -> Res
     Ok(Exit::Success)
 }
 
-fn outcome(run: &Run, view: &ShowView, output: &mut Output) -> Result<(), CliError> {
+fn outcome(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> Result<(), CliError> {
     let cause = |cause: PauseCause| match cause {
         PauseCause::Budget => "its budget is spent",
         PauseCause::Deadline => "its deadline is reached",
@@ -53,7 +53,12 @@ fn outcome(run: &Run, view: &ShowView, output: &mut Output) -> Result<(), CliErr
     let words = match run.phase() {
         Phase::Paused(why) => format!("paused: {}", cause(why)),
         Phase::Stopping(why) => format!("stopping: {}", cause(why)),
-        Phase::Running | Phase::Unborn => "live: under way, or its process died".to_owned(),
+        // One process holds a store: what it does not drive, nobody does.
+        Phase::Running | Phase::Unborn if reading.store.is_none() => {
+            "live: it had not ended when it was exported".to_owned()
+        }
+        Phase::Running | Phase::Unborn if reading.driven == run.id() => "live: under way".to_owned(),
+        Phase::Running | Phase::Unborn => "live: its process died, and it can go on".to_owned(),
         Phase::Ended(outcome) => outcome.to_string(),
     };
     let words = match &view.reason {
@@ -222,7 +227,7 @@ fn next(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> R
     }
     let name = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
     let cited = view.citations.last().map(|cited| cited.fact.0);
-    for line in super::next::lines(run, &name, cited, &*reading.log)? {
+    for line in super::next::lines(run, &name, cited, &*reading.log, reading.driven == run.id())? {
         // Not broken at the terminal's edge: what is pasted must be one line.
         output.line(&format!("  {}", harmless(&output.paste(&line))))?;
     }

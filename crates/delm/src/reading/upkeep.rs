@@ -15,7 +15,7 @@ use crate::access::{Reading, log_error, open_error};
 use crate::args::upkeep::{Backup, Rm};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::output::human::{count, plural, size};
+use crate::output::human::{entries, plural, size};
 
 /// The store; an export has none.
 fn store(reading: &Reading) -> Result<&Arc<Store>, CliError> {
@@ -39,21 +39,23 @@ pub(super) fn rm(args: &Rm, reading: &Reading, output: &mut Output) -> Result<Ex
         HideError::Forked { .. } => CliError::new("forked", Exit::Conflict, error.to_string()),
         HideError::Failed(error) => log_error(error),
     })?;
-    let entries = info.head.seq + 1 - info.first;
-    let removed = Removed { schema: RmTag, run: Word(run), name, entries };
+    let removed = Removed { schema: RmTag, run: Word(run), name, entries: info.head.seq + 1 - info.first };
     if output.mode().is_json() {
         output.json(&removed)?;
         return Ok(Exit::Success);
     }
     let name = removed.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(entries)) };
-    output.note(&format!("removed {run}{name}: {entries}; the bytes of its texts are gone for ever"))?;
+    let gone = entries(removed.entries);
+    output.note(&format!("removed {run}{name}: {gone}; the bytes of its texts are gone for ever"))?;
     Ok(Exit::Success)
 }
 
 pub(super) fn backup(args: &Backup, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
     let report = store(reading)?.backup(&args.dir).map_err(|error| {
-        if matches!(error, OpenError::NotStore { .. } | OpenError::NotDirectory { .. }) {
+        if matches!(
+            error,
+            OpenError::NotStore { .. } | OpenError::NotDirectory { .. } | OpenError::Inside { .. }
+        ) {
             return CliError::usage(error.to_string()).hint("a backup goes to a new or an empty folder");
         }
         open_error(&error)

@@ -18,7 +18,7 @@ use crate::access::{Reading, log_error};
 use crate::args::read::Verify;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::output::human::{plural, size};
+use crate::output::human::{entries, plural, size};
 
 /// Places of damage that a message names.
 const DAMAGE_SHOWN: usize = 5;
@@ -243,7 +243,7 @@ fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
         None => named(output, "store", &format!("{}, all of it", plural(view.runs, "run")))?,
     }
     let redacted = if view.redacted > 0 { format!(", {} redacted", view.redacted) } else { String::new() };
-    let counts = format!("{}, {}{redacted}", plural_entries(view.entries), plural(view.blobs, "blob"));
+    let counts = format!("{}, {}{redacted}", entries(view.entries), plural(view.blobs, "blob"));
     named(output, "whole", &format!("{counts}: every hash, the chain, and the law of every entry"))?;
     match &view.store {
         None => named(
@@ -271,12 +271,4 @@ fn say(view: &Verified, output: &mut Output) -> Result<(), CliError> {
         named(output, "tree", &format!("{} {}", tree.size, tree.root.0))?;
     }
     view.not_looked_at.iter().try_for_each(|what| named(output, "not seen", what))
-}
-
-fn plural_entries(entries: u64) -> String {
-    if entries == 1 {
-        "1 entry".to_owned()
-    } else {
-        format!("{} entries", crate::output::human::count(entries))
-    }
 }

@@ -115,7 +115,7 @@ mod tests {
         );
         assert_eq!(
             (settings.agents(), settings.docs_strict(), settings.color()),
-            (Some(3), true, ColorChoice::Never)
+            (Some(3), Some("--docs-strict".to_owned()), ColorChoice::Never)
         );
         assert_eq!(settings.store(), std::path::PathBuf::from("s"));
         let params: Vec<_> =

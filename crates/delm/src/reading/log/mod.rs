@@ -12,18 +12,19 @@ use std::time::Duration;
 
 use delm_core::entry::{Blobs, Sealed};
 use delm_core::event::Event;
-use delm_core::ids::{AgentId, BadName, Digest, Seq};
+use delm_core::ids::{AgentId, BadName, Digest, Seq, Subject};
 use delm_core::run::Phase;
 use delm_wire::view::LogItem;
 
 use self::about::About;
 use self::sink::Sink;
 use super::fold::{Walk, blobs, info, whole};
-use super::{cursor, found};
+use super::{cursor, found, none};
 use crate::access::Reading;
 use crate::args::read::Log;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::refs::Thing;
 
 /// How often a run that is followed is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -106,6 +107,7 @@ pub(super) fn log(
     gone: &dyn Fn() -> bool,
 ) -> Result<Exit, CliError> {
     let run = found(&args.of, reading)?;
+    refuse_unknown(args, reading, run)?;
     let blobs = blobs(reading, run);
     let mut reader = Reader {
         reading,
@@ -126,6 +128,29 @@ pub(super) fn log(
     sink.finish(next.map(|next| next.to_string()).as_deref())?;
     whole(&blobs)?;
     Ok(Exit::Success)
+}
+
+/// Refuses an agent or a task that the run does not have. One that is followed may come to have it.
+fn refuse_unknown(args: &Log, reading: &Reading, run: Digest) -> Result<(), CliError> {
+    if args.agent.is_none() && args.task.is_none() {
+        return Ok(());
+    }
+    let state = reading.load(run)?.run;
+    if args.follow && !rests(state.phase()) {
+        return Ok(());
+    }
+    if let Some(agent) = args.agent.filter(|agent| state.agent(*agent).is_none()) {
+        return Err(none(&Thing::Agent(agent), run));
+    }
+    match args.task {
+        Some(Subject::Task(task)) if state.task(task).is_none() => Err(none(&Thing::Task(task), run)),
+        Some(Subject::Unit(unit)) if state.unit(unit).is_none() => Err(none(&Thing::Unit(unit), run)),
+        Some(Subject::Task(_) | Subject::Unit(_)) | None => Ok(()),
+    }
+}
+
+fn rests(phase: Phase) -> bool {
+    matches!(phase, Phase::Paused(_) | Phase::Ended(_))
 }
 
 impl Reader<'_> {
@@ -184,8 +209,7 @@ impl Reader<'_> {
 
     /// Whether the run rests, as its newest entry leaves it.
     fn is_over(&self) -> Result<bool, CliError> {
-        let phase = self.reading.load(self.run)?.run.phase();
-        Ok(matches!(phase, Phase::Paused(_) | Phase::Ended(_)))
+        Ok(rests(self.reading.load(self.run)?.run.phase()))
     }
 
     fn backwards(&mut self, sink: &mut Sink<'_>) -> Result<Option<Place>, CliError> {
