@@ -145,12 +145,13 @@ impl ReadFault {
     #[must_use]
     pub fn is_newer(&self) -> bool {
         use EventError::{UnknownKind, UnknownVersion};
-        match self {
-            Self::Newer { .. } | Self::Entry(EntryError::UnknownFormat { .. }) => true,
-            Self::Entry(EntryError::Event(error)) => {
-                matches!(error, UnknownKind { .. } | UnknownVersion { .. })
-            }
-            _ => false,
-        }
+        let entry = matches!(
+            self,
+            Self::Entry(
+                EntryError::UnknownFormat { .. }
+                    | EntryError::Event(UnknownKind { .. } | UnknownVersion { .. })
+            )
+        );
+        entry || matches!(self, Self::Newer { .. })
     }
 }
