@@ -32,6 +32,8 @@ use trial::Fate;
 
 /// Compiled for fuzzing only: no test can reach it.
 const EXCLUDED: &[&str] = &["crates/delm-log/src/fuzz.rs"];
+/// Whose tests are asked last, and of which package: the simulator drives the core, and takes longer than its own tests.
+const LAST: &[(&str, &str)] = &[("delm-core", "delm-sim")];
 /// How many mutants are tried at the same time.
 const WORKERS: usize = 2;
 
@@ -92,8 +94,8 @@ fn try_package(
     suites: &[Suite],
 ) -> Result<Vec<(u32, Fate)>, String> {
     let of = |name: &str| suites.iter().filter(|suite| suite.program.package == name).collect::<Vec<_>>();
-    // The simulator drives the core, and takes longer than the core's own tests.
-    let last = if package == "delm-core" { of("delm-sim") } else { Vec::new() };
+    let last =
+        LAST.iter().filter(|(name, _)| *name == package).flat_map(|(_, last)| of(last)).collect::<Vec<_>>();
     let unviable = chosen.iter().filter(|mutant| build.unviable.contains(&mutant.number));
     let mut fates: Vec<_> = unviable.map(|mutant| (mutant.number, Fate::Unviable)).collect();
     let end = Instant::now() + options.limit;
@@ -129,8 +131,12 @@ fn build(options: &Options, mutants: &[Mutant]) -> Result<Build, String> {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let target = options.target.join("mutants-build");
     let libraries = Compiler { target: target.clone(), packages: names(PACKAGES) };
-    let mut packages = names(PACKAGES);
-    packages.push("delm-sim".into());
+    let mut packages = options.packages.clone();
+    packages.extend(
+        LAST.iter()
+            .filter(|(package, _)| options.packages.iter().any(|name| name == package))
+            .map(|(_, last)| (*last).to_owned()),
+    );
     let tests = Compiler { target, packages };
     let top = options.target.join("mutants/src");
     let out = options.target.join("mutants");
