@@ -235,3 +235,22 @@ fn a_blob_that_a_resumed_run_holds_is_not_stored_again() {
     writer.add(&store, &["twice", "new", "newer"]);
     assert_eq!(store.usage().unwrap().blobs, 4);
 }
+
+/// sled's own threads let go of its files some time after it was closed.
+#[test]
+fn an_index_that_is_still_held_is_waited_for_and_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, writers) = template(dir.path());
+    let held = fs::File::open(generation(&path).join("db")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let (opened, wait) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| opened.send(open(&path)).unwrap());
+        let early = wait.recv_timeout(std::time::Duration::from_millis(100));
+        assert!(early.is_err(), "opened while it was held");
+        drop(held);
+        let (store, report) = wait.recv().unwrap();
+        assert_eq!(report.index_rebuilt, None);
+        writers[0].assert_in(&store);
+    });
+}

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Corruption, LogError};
 use crate::journal::files::io_error;
@@ -46,6 +46,11 @@ impl From<Corruption> for Trouble {
 
 /// How long sled may take to write what it holds when it is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long sled's threads may take to let go of files after it was closed, and what it says until then: it has no kind
+/// of error for it.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+const LOCKED: &str = "could not acquire lock";
 
 /// Key and value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
@@ -361,7 +366,18 @@ fn open_tree(path: Option<&Path>, cache_bytes: u64) -> Result<sled::Db, Trouble>
             config.path(path)
         }
     };
-    fenced(|| config.open()).map_err(|failure| trouble(path.unwrap_or(Path::new("memory")), failure))
+    let began = Instant::now();
+    loop {
+        match fenced(|| config.open()) {
+            // Nobody but us may open it, since the store's lock is ours: so it is what we closed a moment ago.
+            Err(failure) if failure.why.contains(LOCKED) && began.elapsed() < RELEASE_TIMEOUT => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => {
+                return opened.map_err(|failure| trouble(path.unwrap_or(Path::new("memory")), failure));
+            }
+        }
+    }
 }
 
 /// A full disk is no reason to make the index anew.
