@@ -282,7 +282,7 @@ struct Evidence unit:UnitId start:u64 end:u64
 struct Limits agents_max attempts_max releases_max lease_ms deadline_ms budget_microusd budget_tokens gist_tokens_max output_tokens_max tasks_max needs_max rounds_max unfold_rounds_max unfold_labels_max asks_max commands_kept bullets_max reference_words_min evidence_max unit_bytes units_max source_bytes_max sources_bytes_max question_bytes_max reply_bytes_max bytes_per_token
 
 1 run_started nonce:bytes16 question:hash name:hash? policy:PolicyName limits:Limits models:Models hosts:[str] engine:str self_review:bool reading:bool ablations:[Ablation] templates:[Template] prices:[Price]
-2 run_forked nonce:bytes16 owner:hash seq:u64 head:hash engine:str changes:[Change]
+2 run_forked nonce:bytes16 name:hash? owner:hash seq:u64 head:hash engine:str changes:[Change] policy:PolicyName? models:Models? hosts:[str]? self_review:bool? ablations:[Ablation]? templates:[Template]? prices:[Price]?
 3 run_paused cause:PauseCause open:[Subject]
 4 run_resumed engine:str changes:[Change]
 5 run_ended outcome:Outcome reason:hash? open:[Subject]
@@ -459,8 +459,8 @@ def render_subject_of_job(data):
 
 def render_fork(data):
     origin = {"run": data["owner"], "seq": data["seq"], "head": data["head"]}
-    rest = {name: data[name] for name in ("engine", "changes")}
-    return {"nonce": data["nonce"], "origin": origin, **rest}
+    rest = {name: data[name] for name in data if name not in ("nonce", "name", "owner", "seq", "head")}
+    return {"nonce": data["nonce"], "name": data["name"], "origin": origin, **rest}
 
 
 def render_source(data):
@@ -693,7 +693,7 @@ class Export:
         self.line = self.seq = None
         self.head, self.at_ms = None, 0
         self.run = self.origin = self.engine = None
-        self.named, self.redactions, self.waiting = set(), set(), None
+        self.named, self.redactions, self.shared, self.waiting = set(), set(), set(), None
         self.blobs = self.redacted = 0
 
     def read(self, lines):
@@ -773,6 +773,7 @@ class Export:
             if kind == "run_forked":
                 left = {"run": self.run, "seq": self.seq - 1, "head": self.head}
                 same_document(left, data["origin"], f"events[{at}].data.origin")
+                self.shared = set(self.named)
             if kind in ("run_started", "run_forked"):
                 self.run, self.engine = entry["id"], data["engine"]
                 self.origin = data.get("origin")
@@ -805,7 +806,7 @@ class Export:
         return None
 
     def bytes_gone(self, name, line):
-        if name not in self.redactions:
+        if name not in self.redactions and name not in self.shared:
             raise Refused(f"blob {name} has no bytes, though no entry redacted it")
         if type(line.get("len")) is not int or not 0 <= line["len"] < 1 << 64:
             raise Refused("len", Words("an integer"), line.get("len"))
@@ -867,7 +868,8 @@ class History:
         self.started = data
 
     def on_run_forked(self, data, entry):
-        self.outcome = None
+        changed = {name: value for name, value in data.items() if name in self.started and value is not None}
+        self.started, self.outcome = {**self.started, **changed, "name": data["name"]}, None
 
     def on_run_paused(self, data, entry):
         self.outcome = {"outcome": "paused", "cause": data["cause"], "reason": None}

@@ -27,6 +27,10 @@ fn name(event: &Event, add: &mut impl FnMut(&Digest)) {
             run.name.iter().for_each(&mut *add);
             run.templates.iter().for_each(|template| add(&template.text));
         }
+        Event::RunForked(fork) => {
+            fork.name.iter().for_each(&mut *add);
+            fork.templates.iter().flatten().for_each(|template| add(&template.text));
+        }
         Event::RunEnded(end) => end.reason.iter().for_each(add),
         Event::SourceAdded(source) => {
             add(&source.name);
@@ -62,8 +66,7 @@ fn name(event: &Event, add: &mut impl FnMut(&Digest)) {
         Event::TaskReopened(reopened) => add(&reopened.reason),
         Event::TaskAbandoned(abandoned) => add(&abandoned.reason),
         Event::AnswerGiven(answer) => add(&answer.answer),
-        Event::RunForked(_)
-        | Event::RunPaused(_)
+        Event::RunPaused(_)
         | Event::RunResumed(_)
         | Event::UnitAdded(_)
         | Event::AgentJoined(_)

@@ -11,12 +11,11 @@ use crate::codec;
 use crate::entry::Entry;
 use crate::event::{
     AgentJoined, AgentKind, CallFailed, CallFault, CallFinished, Change, Event, Extractor, Outcome,
-    PauseCause, RunStarted, SourceSkipped, Tokens,
+    PauseCause, RunForked, RunStarted, SourceSkipped, Tokens,
 };
 use crate::ids::{AgentId, CallId, Digest, FactId, Fence, Job, Seq};
 
 /// A request to change a run.
-#[expect(clippy::large_enum_variant, reason = "a run starts once; boxing would change nothing but the code")]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Command {
     /// Begin the run.
@@ -67,6 +66,8 @@ pub enum Command {
         /// Limits that change.
         changes: Vec<Change>,
     },
+    /// Begin another run from here.
+    Fork(ForkRun),
     /// Withdraw a fact.
     Retract {
         /// The fact.
@@ -132,6 +133,26 @@ pub struct StartRun {
     pub skipped: Vec<SourceSkipped>,
     /// Its workers.
     pub agents: Vec<AgentSpec>,
+}
+
+/// Everything a fork begins with beside its prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ForkRun {
+    /// Where it leaves from, and what it changes.
+    pub run: RunForked,
+    /// Facts that do not hold in it, in the order in which they are withdrawn.
+    pub drops: Vec<DroppedFact>,
+    /// Its workers: those of the prefix are history.
+    pub agents: Vec<AgentSpec>,
+}
+
+/// A fact that does not hold in a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct DroppedFact {
+    /// The fact.
+    pub label: FactId,
+    /// Blob: why.
+    pub reason: Digest,
 }
 
 /// A document, before it has a label.
@@ -270,6 +291,7 @@ fn command_from(entry: &Entry, first: &Event) -> Command {
     #[expect(clippy::wildcard_enum_match_arm, reason = "only events that speak a request begin an entry")]
     match first {
         Event::RunStarted(run) => Command::Start(start_of(entry, run)),
+        Event::RunForked(run) => Command::Fork(fork_of(entry, run)),
         Event::AgentJoined(joined) => Command::Join(spec_of(joined)),
         Event::AgentLeft(_) => Command::Leave,
         Event::RunResumed(resumed) => {
@@ -344,6 +366,21 @@ fn start_of(entry: &Entry, run: &RunStarted) -> StartRun {
         }
     }
     start
+}
+
+fn fork_of(entry: &Entry, run: &RunForked) -> ForkRun {
+    let mut fork = ForkRun { run: run.clone(), drops: Vec::new(), agents: Vec::new() };
+    let mut dropping = true;
+    for event in &entry.events {
+        // What is withdrawn once a task is reopened was found by that task, and follows from the drops.
+        dropping &= !matches!(event, Event::TaskReopened(_));
+        if let (Event::GistWithdrawn(gone), true) = (event, dropping) {
+            fork.drops.push(DroppedFact { label: gone.label, reason: gone.reason });
+        } else if let Event::AgentJoined(joined) = event {
+            fork.agents.push(spec_of(joined));
+        }
+    }
+    fork
 }
 
 fn spec_of(joined: &AgentJoined) -> AgentSpec {

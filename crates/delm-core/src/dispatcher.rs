@@ -155,8 +155,8 @@ impl Dispatcher {
         at: Millis,
     ) -> Ticket {
         let at = at.max(self.staged.at());
-        // A new writer's first entry is its resume, which releases what the dead one held, due or not.
-        if !matches!(envelope.command, Command::Resume { .. }) {
+        // A new writer's first entry is its resume, which releases what the dead one held, due or not; so is a fork's own.
+        if !takes_over(&envelope.command) {
             self.tick_if_due(stored, at);
         }
         let ticket = self.ticket();
@@ -188,7 +188,7 @@ impl Dispatcher {
     /// Takes a command of the engine itself.
     pub fn engine(&mut self, stored: &dyn Blobs, command: Command, brought: Vec<Blob>, at: Millis) -> Ticket {
         // The tick that may have to come first takes a number too.
-        if !matches!(command, Command::Resume { .. }) {
+        if !takes_over(&command) {
             self.tick_if_due(stored, at.max(self.staged.at()));
         }
         let number = self.number_of(None);
@@ -401,6 +401,11 @@ impl Dispatcher {
     fn answer(&mut self, answered: Answered) {
         self.pending.push_back(Pending::Answer(answered));
     }
+}
+
+/// Whether a command is the first of a new writer, which leaves nothing of what was held before.
+fn takes_over(command: &Command) -> bool {
+    matches!(command, Command::Resume { .. } | Command::Fork(_))
 }
 
 /// Whether an event may let a claim succeed that found no work, or, where one waits for that, no budget; or tells it that

@@ -23,7 +23,6 @@ pub use work::*;
 macro_rules! events {
     ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal $name:literal,)+) => {
         /// One thing that happened. Each variant holds a struct of the same name.
-        #[expect(clippy::large_enum_variant, reason = "a run has one large event among thousands")]
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Event {
             $($(#[doc = $doc])+ $variant($variant),)+
@@ -120,7 +119,7 @@ pub enum EventError {
 events! {
     /// A run began.
     RunStarted = 1 "run_started",
-    /// A run began from a prefix of another. Reserved: no rule of this version writes it.
+    /// A run began from a prefix of another.
     RunForked = 2 "run_forked",
     /// A run stopped in a way that can go on.
     RunPaused = 3 "run_paused",

@@ -16,6 +16,7 @@ mod log;
 mod memory;
 #[cfg(feature = "store")]
 mod store;
+mod whole;
 
 #[cfg(feature = "store")]
 pub use crate::{
@@ -29,3 +30,4 @@ pub use before::Before;
 pub use error::{AppendError, Corruption, HideError, LogError, Place, RedactError};
 pub use log::{Append, BlobInfo, Found, Log, Origin, RunBlobs, RunInfo, Term};
 pub use memory::MemoryLog;
+pub use whole::WholeLog;

@@ -6,7 +6,7 @@
 
 mod kit;
 
-use delm_log::{AppendError, Found, HideError, Log, MemoryLog, RedactError};
+use delm_log::{AppendError, Found, HideError, Log, MemoryLog, RedactError, WholeLog};
 use kit::{Writer, blob, ids, open};
 
 /// Runs one check on a memory log and on a store.
@@ -198,4 +198,52 @@ fn a_fork_from_nowhere_is_refused() {
         assert!(matches!(outcomes[0], Err(AppendError::NoOrigin { .. })));
         assert_eq!(ids(&outcomes).iter().flatten().count(), 1);
     });
+}
+
+#[test]
+fn what_a_fork_shares_is_found_under_it_and_nothing_else_of_its_origin() {
+    let log = MemoryLog::new();
+    let mut one = Writer::begin(&log, 1);
+    for text in ["a", "b", "c"] {
+        one.add(&log, &[text]);
+    }
+    let mut two = Writer::fork(&log, 2, &one);
+    one.add(&log, &["later"]);
+    two.add(&log, &["d", "a"]);
+    let mut three = Writer::fork(&log, 3, &two);
+    two.add(&log, &["e"]);
+    three.add(&log, &["f"]);
+    let whole = WholeLog::new(std::sync::Arc::new(log.clone()));
+    let all: Vec<_> = one.sealed[..3].iter().chain(&two.sealed[..2]).chain(&three.sealed).cloned().collect();
+    assert_eq!(all.len(), 7);
+    for from in 0..9 {
+        for limit in [0, 1, 2, 3, 100] {
+            let end = (from + limit).min(all.len()).max(from.min(all.len()));
+            let expected = &all[from.min(all.len())..end];
+            assert_eq!(whole.entries(&three.run, from as u64, limit).unwrap(), expected, "{from} {limit}");
+        }
+    }
+    assert_eq!(whole.entry(&three.run, 2).unwrap().as_ref(), Some(&all[2]));
+    for (text, found) in [("a", true), ("c", true), ("d", true), ("f", true), ("later", false), ("e", false)]
+    {
+        let blob = blob(text);
+        assert_eq!(whole.blob(&three.run, &blob.hash).unwrap().bytes().is_some(), found, "{text}");
+    }
+    let mut hashes: Vec<_> = ["a", "b", "c", "d", "f"].map(|text| blob(text).hash).to_vec();
+    hashes.sort();
+    let (mut after, mut listed) = (None, Vec::new());
+    loop {
+        let page = whole.blobs(&three.run, after.as_ref(), 2).unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.hash);
+        listed.extend(page.iter().map(|info| info.hash));
+    }
+    assert_eq!(listed, hashes);
+    log.redact(&one.run, &blob("b").hash).unwrap();
+    assert_eq!(whole.blob(&three.run, &blob("b").hash).unwrap(), Found::Redacted { len: 1 });
+    assert_eq!(whole.entries(&blob("nobody").hash, 0, 9).unwrap(), []);
+    assert_eq!(whole.blob(&blob("nobody").hash, &blob("a").hash).unwrap(), Found::Unknown);
+    // Of a run that is no fork everything is as before.
+    assert_eq!(whole.entries(&one.run, 0, 9).unwrap(), log.entries(&one.run, 0, 9).unwrap());
+    assert_eq!(whole.run(&three.run).unwrap(), log.run(&three.run).unwrap());
 }

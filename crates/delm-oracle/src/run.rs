@@ -98,6 +98,7 @@ pub(crate) struct Approval {
 
 /// An admitted gist.
 pub(crate) struct Fact {
+    pub(crate) task: Subject,
     pub(crate) note: u64,
     pub(crate) citers: Vec<FactId>,
     pub(crate) withdrawn: bool,
@@ -120,8 +121,6 @@ pub(crate) struct Ledger {
     pub(crate) spent_tokens: u64,
     pub(crate) reserved_microusd: u64,
     pub(crate) reserved_tokens: u64,
-    /// Calls of a parent were closed in a fork: whose they are, no document says.
-    pub(crate) inexact: bool,
 }
 
 /// What the run as a whole is at.
@@ -141,6 +140,8 @@ pub(crate) struct Run {
     pub(crate) setup: Setup,
     pub(crate) at: u64,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
+    /// Of those, agents of the prefix of a fork.
+    pub(crate) agents_inherited: u64,
     /// Agents at work by principal.
     pub(crate) principals: BTreeMap<String, u64>,
     pub(crate) sources: BTreeMap<SourceId, Source>,
@@ -179,6 +180,7 @@ impl Default for Run {
             setup: Setup::default(),
             at: 0,
             agents: BTreeMap::new(),
+            agents_inherited: 0,
             principals: BTreeMap::new(),
             sources: BTreeMap::new(),
             units: BTreeMap::new(),

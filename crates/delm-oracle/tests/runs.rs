@@ -50,7 +50,7 @@ fn a_run_can_be_cut_after_any_entry() {
 /// A law that a log shows whole is broken by at least one test, whose name begins with its number.
 #[test]
 fn each_law_that_a_log_shows_is_broken_by_a_test() {
-    let files = ["budget", "chain", "claims", "context", "lifecycle", "verification"];
+    let files = ["budget", "chain", "claims", "context", "forks", "lifecycle", "verification"];
     let tests: String = files
         .iter()
         .map(|file| read(&workspace().join(format!("crates/delm-oracle/tests/broken/{file}.rs"))))

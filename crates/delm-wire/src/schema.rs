@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::export::{BlobLine, End, EntryLine, Header};
 use crate::view::{
     AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, Checked, Completions, ConfigItem, ConfigTag,
-    Doctor, DryRun, ErrorView, FactView, FactsTag, JobView, LawView, LawsTag, LimitItem, LimitsTag, List,
-    LogItem, LogTag, LsItem, LsTag, PromptItem, PromptsTag, QueueTag, Removed, Replayed, RunView, SchemaItem,
-    SchemaTag, ShowView, Shown, Unfolded, Verified,
+    Doctor, DryRun, ErrorView, FactView, FactsTag, ForkPlan, JobView, LawView, LawsTag, LimitItem, LimitsTag,
+    List, LogItem, LogTag, LsItem, LsTag, PromptItem, PromptsTag, QueueTag, Removed, Replayed, RunView,
+    SchemaItem, SchemaTag, ShowView, Shown, Unfolded, Verified,
 };
 
 macro_rules! schemas {
@@ -35,6 +35,7 @@ schemas! {
     "run": RunView, "`delm run --json`, `demo`, `resume` and `cancel`";
     "began": Began, "the first line of `delm run --jsonl`";
     "dry-run": DryRun, "`delm run --dry-run --json`";
+    "fork-plan": ForkPlan, "`delm fork --dry-run --json`";
     "facts": List<FactsTag, FactView>, "`delm facts --json`";
     "queue": List<QueueTag, JobView>, "`delm queue --json`";
     "agents": List<AgentsTag, AgentView>, "`delm agents --json`";

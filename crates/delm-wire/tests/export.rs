@@ -68,14 +68,7 @@ fn a_fork_carries_its_prefix_and_names_its_origin() {
 /// Two entries of a run, then a fork that leaves from the second.
 fn forked(change: impl Fn(RunForked) -> RunForked) -> Vec<Sealed> {
     let mut entries = chain([vec![run_started().into()], vec![sample("run_resumed")]]);
-    let fork = RunForked {
-        nonce: [1; 16],
-        owner: entries[0].id,
-        seq: 1,
-        head: entries[1].id,
-        engine: "0.1.0".into(),
-        changes: vec![],
-    };
+    let fork = RunForked::unchanged([1; 16], entries[0].id, entries[1].head(), "0.1.0".into());
     let fork = Entry {
         parent: entries[1].id,
         seq: 2,

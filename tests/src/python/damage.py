@@ -187,7 +187,7 @@ def forked(stream, owner):
     origin = {"run": owner, "seq": last, "head": stream.entry(last)["id"]}
     engine = b"delm of another day"
     place = bytes.fromhex(owner) + varint(last) + bytes.fromhex(origin["head"])
-    event = 2, 1, bytes(16) + place + varint(len(engine)) + engine + varint(0)
+    event = 2, 1, bytes(17) + place + varint(len(engine)) + engine + varint(0) + bytes(7)
 
     def header(ids):
         return {"schema": "delm.export/1", "run": ids[-1], "origin": origin, "engine": engine.decode()}

@@ -105,11 +105,11 @@ pub(super) fn call_failed(run: &mut Run, failed: &CallFailed) -> Lawful {
     Ok(())
 }
 
-fn not_open(call: CallId) -> super::Broken {
+pub(super) fn not_open(call: CallId) -> super::Broken {
     broken("I-32", format!("{call} is not open"))
 }
 
-fn close(run: &mut Run, open: &OpenCall) {
+pub(super) fn close(run: &mut Run, open: &OpenCall) {
     if let Some(claim) = run.claim(open.fence).filter(|claim| claim.call == Some(open.started.call)) {
         let mut claim = claim.clone();
         claim.call = None;

@@ -105,9 +105,14 @@ pub(super) fn claim_expired(run: &mut Run, expired: &ClaimExpired, place: Place)
     Ok(())
 }
 
-pub(super) fn claim_released(run: &mut Run, released: &ClaimReleased) -> Lawful {
+pub(super) fn claim_released(run: &mut Run, released: &ClaimReleased, place: Place) -> Lawful {
     live(run, released.fence, Some(released.job))?;
     end_claim(run, released.fence, None);
+    if run.forks_at(place.seq) {
+        // Its holder did not give it back: it goes on with it in the origin.
+        reopen(run, released.job);
+        return Ok(());
+    }
     let exhausted = u64::from(state_of(run, released.job)?.releases) >= run.limits.releases_max;
     run.jobs.change(released.job, |state| state.releases += 1);
     if exhausted {
@@ -122,10 +127,11 @@ pub(super) fn claim_released(run: &mut Run, released: &ClaimReleased) -> Lawful 
     Ok(())
 }
 
-/// Takes a job out of limbo: it can be claimed again.
+/// Takes a job out of limbo: it can be claimed again, at once or when what it needs is settled again.
 pub(super) fn reopen(run: &mut Run, job: Job) {
     run.jobs.limbo.remove_mut(&job);
-    run.jobs.set_status(job, Status::Ready);
+    let waits = matches!(job, Job::Reason(task) if run.task(task).is_some_and(|task| task.waiting > 0));
+    run.jobs.set_status(job, if waits { Status::Waiting } else { Status::Ready });
 }
 
 /// Takes a claim away and leaves its job between two states, for the rest of the entry to resolve.

@@ -93,7 +93,7 @@ pub(super) fn agent_joined(run: &mut Run, joined: &AgentJoined) -> Lawful {
     let next = AgentId::after(run.agents.len());
     ensure!(joined.agent == next, "I-9", "agent {} where {next} follows", joined.agent);
     ensure!(
-        (run.agents.len() as u64) < run.limits.agents_max,
+        ((run.agents.len() - run.agents.inherited) as u64) < run.limits.agents_max,
         "I-46",
         "more than {} agents",
         run.limits.agents_max

@@ -5,6 +5,7 @@
 
 pub(crate) mod calls;
 mod claims;
+mod forks;
 mod lifecycle;
 mod queue;
 mod verified;
@@ -18,6 +19,7 @@ use crate::event::Event;
 use crate::ids::{AgentId, Digest, Millis, Seq};
 use crate::run::people::Known;
 use crate::run::{Phase, Run};
+pub(crate) use forks::tainted_tasks;
 pub(crate) use lifecycle::spent_of;
 pub(crate) use queue::close_plan;
 pub(crate) use verified::grade_of;
@@ -126,6 +128,11 @@ pub(crate) fn check_whole(run: &mut Run, events: &[Event]) -> Lawful {
         return Err(broken("I-37", format!("{job} is left between two states")));
     }
     let mut claims = 0;
+    if let Some(Event::RunForked(_)) = events.first() {
+        forks::check_forked(run, events)?;
+    }
+    let late = events.iter().skip(1).any(|event| matches!(event, Event::RunForked(_)));
+    ensure!(!late, "I-40", "a fork that is not the first event of its entry");
     for event in events {
         if let Event::Claimed(_) = event {
             claims += 1;
@@ -147,7 +154,7 @@ fn end_entry(run: &mut Run, sealed: &Sealed) -> Lawful {
     remember(run, sealed)?;
     run.tree.push(&sealed.id);
     run.head = Some(sealed.head());
-    if run.id.is_none() {
+    if run.id.is_none() || run.forks_at(entry.seq) {
         run.id = Some(sealed.id);
     }
     Ok(())
@@ -186,7 +193,7 @@ pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful 
     }
     match event {
         Event::RunStarted(started) => lifecycle::run_started(run, started, place),
-        Event::RunForked(_) => Err(broken("I-40", "rules 1 know no forks; a newer delm may")),
+        Event::RunForked(forked) => forks::run_forked(run, forked, place),
         Event::RunPaused(paused) => lifecycle::run_paused(run, paused),
         Event::RunResumed(resumed) => lifecycle::run_resumed(run, resumed, place),
         Event::RunEnded(ended) => lifecycle::run_ended(run, ended),
@@ -199,11 +206,12 @@ pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful 
         Event::Claimed(claimed) => claims::claimed(run, claimed, place),
         Event::LeaseRenewed(renewed) => claims::lease_renewed(run, renewed, place),
         Event::ClaimExpired(expired) => claims::claim_expired(run, expired, place),
-        Event::ClaimReleased(released) => claims::claim_released(run, released),
+        Event::ClaimReleased(released) => claims::claim_released(run, released, place),
         Event::ContextRead(read) => claims::context_read(run, read),
         Event::Unfolded(unfolded) => claims::unfolded(run, unfolded),
         Event::CallStarted(started) => calls::call_started(run, started),
         Event::CallFinished(finished) => calls::call_finished(run, finished, place),
+        Event::CallFailed(failed) if run.forks_at(place.seq) => forks::call_let_go(run, failed),
         Event::CallFailed(failed) => calls::call_failed(run, failed),
         Event::DraftSubmitted(draft) => verified::draft_submitted(run, draft, place),
         Event::ResultRefused(refused) => verified::result_refused(run, refused, place),
@@ -213,6 +221,7 @@ pub(crate) fn apply_event(run: &mut Run, event: &Event, place: Place) -> Lawful 
         Event::GistAdmitted(admitted) => verified::gist_admitted(run, admitted, place),
         Event::GistWithdrawn(withdrawn) => verified::gist_withdrawn(run, withdrawn),
         Event::BlobRedacted(redacted) => verified::blob_redacted(run, redacted),
+        Event::TaskReopened(reopened) if run.forks_at(place.seq) => forks::task_reopened(run, reopened),
         Event::TaskReopened(reopened) => queue::task_reopened(run, reopened, place),
         Event::TaskAbandoned(abandoned) => queue::task_abandoned(run, abandoned, place),
         Event::Drained(drained) => queue::drained(run, drained),

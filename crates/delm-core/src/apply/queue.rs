@@ -149,7 +149,10 @@ pub(super) fn settle(run: &mut Run, subject: Subject, status: Status) {
             task.waiting = task.waiting.saturating_sub(1);
             let ready = task.waiting == 0;
             run.tasks.set_mut(dependant.index(), task);
-            if ready {
+            // One that is done, or under review, does not wait: its need was settled before and was reopened in a fork.
+            let waits =
+                run.jobs.get(&Job::Reason(*dependant)).is_some_and(|job| job.status == Status::Waiting);
+            if ready && waits {
                 run.jobs.set_status(Job::Reason(*dependant), Status::Ready);
             }
         }
@@ -226,7 +229,12 @@ pub(super) fn expanded(run: &mut Run, expanded: &Expanded) -> Lawful {
     run.jobs.set_status(job, if expanded.fence.is_some() { Status::Done } else { Status::Abandoned });
     if expanded.tasks.is_empty() {
         run.closed = true;
-        run.jobs.add(Job::Finalize, Status::Ready, None);
+        // In a fork it may have been there before the queue was opened again.
+        if run.jobs.get(&Job::Finalize).is_some() {
+            run.jobs.set_status(Job::Finalize, Status::Ready);
+        } else {
+            run.jobs.add(Job::Finalize, Status::Ready, None);
+        }
     }
     Ok(())
 }

@@ -230,8 +230,11 @@ pub(crate) fn grade_of(run: &Run, proposal: &Proposal) -> Grade {
         Method::Mechanical => Grade::Mechanical,
         Method::Program => Grade::Judged,
         Method::Judge => {
-            let same =
-                run.started.as_ref().is_some_and(|run| run.models.worker.model == run.models.judge.model);
+            let models = run.started.as_ref().map(|started| &started.models);
+            // What is of a fork's prefix was written by the model of then.
+            let inherited = proposal.author.filter(|author| run.agents.is_inherited(*author));
+            let writer = inherited.and_then(|author| run.agent(author)).map(|author| &*author.model);
+            let same = models.is_some_and(|m| writer.unwrap_or(&m.worker.model) == m.judge.model);
             // What a program wrote is not of the run's own model.
             let program = proposal.author.is_some_and(|author| run.outlives(author));
             if same && !program { Grade::JudgedSameModel } else { Grade::Judged }

@@ -35,6 +35,18 @@ impl Builder<'_> {
                 question.len()
             ));
         }
+        self.check_settings(run)?;
+        self.emit(run.clone())?;
+        for (place, source) in start.sources.iter().enumerate() {
+            self.add_source(SourceId::after(place), source)?;
+        }
+        start.skipped.iter().try_for_each(|skipped| self.emit(skipped.clone()))?;
+        start.agents.iter().try_for_each(|spec| self.join(spec))
+    }
+
+    /// What a run is decided under: this policy, templates for its models, and prices if money is limited.
+    pub(super) fn check_settings(&self, run: &RunStarted) -> Result<(), Refusal> {
+        let invalid = |what: String| Err(Refusal::Invalid { what });
         if run.policy != self.policy.name() {
             return invalid(format!("the run is under policy {} {}", run.policy.name, run.policy.version));
         }
@@ -45,12 +57,7 @@ impl Builder<'_> {
                 return invalid(format!("{} has no price, so a money budget cannot be kept", choice.model));
             }
         }
-        self.emit(run.clone())?;
-        for (place, source) in start.sources.iter().enumerate() {
-            self.add_source(SourceId::after(place), source)?;
-        }
-        start.skipped.iter().try_for_each(|skipped| self.emit(skipped.clone()))?;
-        start.agents.iter().try_for_each(|spec| self.join(spec))
+        Ok(())
     }
 
     /// Every part that a model may be asked with is there, once, and asks only for what is given.
@@ -166,7 +173,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn engine_only(&self) -> Result<(), Refusal> {
+    pub(super) fn engine_only(&self) -> Result<(), Refusal> {
         if self.agent.is_some() { Err(Refusal::WrongSender) } else { Ok(()) }
     }
 

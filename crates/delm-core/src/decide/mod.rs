@@ -6,6 +6,7 @@
 mod attempts;
 mod builder;
 mod claim;
+mod fork;
 mod lifecycle;
 mod propose;
 mod submit;
@@ -185,8 +186,8 @@ pub fn decide(
     if at < run.at() {
         return Err(Refusal::ClockBack { last_ms: run.at(), at_ms: at });
     }
-    // A resume takes over from a dead writer and releases what it held, due or not.
-    let waits = !matches!(envelope.command, Command::Tick | Command::Resume { .. });
+    // A resume takes over from a dead writer and releases what it held, due or not; a fork has nothing of what was held.
+    let waits = !matches!(envelope.command, Command::Tick | Command::Resume { .. } | Command::Fork(_));
     if let Some(deadline_ms) = run.next_deadline().filter(|deadline| waits && *deadline <= at) {
         return Err(Refusal::DeadlineDue { deadline_ms, at_ms: at });
     }
@@ -244,6 +245,7 @@ fn command(builder: &mut Builder<'_>, command: &Command) -> Result<(), Refusal> 
         Command::Interrupt { hard } => builder.interrupt(*hard),
         Command::Cancel => builder.cancel(),
         Command::Resume { engine, changes } => builder.resume(engine, changes),
+        Command::Fork(fork) => builder.fork(fork),
         Command::Retract { label, reason } => builder.retract(*label, *reason),
         Command::Redact { blob, reason } => builder.redact(*blob, *reason),
     }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use super::words::{Ablation, AgentKind, AnswerKind, Extractor, Outcome, PauseCause};
+use crate::entry::Head;
 use crate::ids::{AgentId, Digest, FactId, Fence, MicroUsd, Seq, SourceId, Subject, UnitId};
 use crate::limits::Limits;
 
@@ -93,11 +94,14 @@ pub struct Price {
     pub out_microusd: MicroUsd,
 }
 
-/// A run began from a prefix of another.
+/// A run began from a prefix of another, under what that one was decided under but for what is changed here. What a fork
+/// inherits and lets go follows in the same entry: claims, calls, facts that are dropped, tasks that are tainted by it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RunForked {
-    /// Sixteen random bytes from the shell.
+    /// Sixteen random bytes from the shell, so that equal forks differ.
     pub nonce: [u8; 16],
+    /// Blob: the name given to the fork, if any; that of its origin is not inherited.
+    pub name: Option<Digest>,
     /// The run that wrote the entry it leaves from.
     pub owner: Digest,
     /// Seq of that entry.
@@ -106,8 +110,65 @@ pub struct RunForked {
     pub head: Digest,
     /// Version of the binary.
     pub engine: String,
-    /// What differs from the origin.
+    /// Limits that change.
     pub changes: Vec<Change>,
+    /// Another policy.
+    pub policy: Option<PolicyName>,
+    /// Other models.
+    pub models: Option<Models>,
+    /// Other hosts that would be called.
+    pub hosts: Option<Vec<String>>,
+    /// Whether, other than before, a verdict may come from the author's own principal.
+    pub self_review: Option<bool>,
+    /// Other things that are switched off.
+    pub ablations: Option<Vec<Ablation>>,
+    /// Other templates, all of them.
+    pub templates: Option<Vec<Template>>,
+    /// Other prices, all of them.
+    pub prices: Option<Vec<Price>>,
+}
+
+impl RunForked {
+    /// A fork that leaves `owner` behind this entry and changes nothing.
+    #[must_use]
+    pub fn unchanged(nonce: [u8; 16], owner: Digest, head: Head, engine: String) -> Self {
+        Self {
+            nonce,
+            name: None,
+            owner,
+            seq: head.seq,
+            head: head.id,
+            engine,
+            changes: Vec::new(),
+            policy: None,
+            models: None,
+            hosts: None,
+            self_review: None,
+            ablations: None,
+            templates: None,
+            prices: None,
+        }
+    }
+
+    /// What the fork is decided under: as its origin was, but for what it changes. Its `limits` are those given.
+    #[must_use]
+    pub fn settings(&self, origin: &RunStarted, limits: Limits) -> RunStarted {
+        RunStarted {
+            nonce: self.nonce,
+            question: origin.question,
+            name: self.name,
+            policy: self.policy.clone().unwrap_or_else(|| origin.policy.clone()),
+            limits,
+            models: self.models.clone().unwrap_or_else(|| origin.models.clone()),
+            hosts: self.hosts.clone().unwrap_or_else(|| origin.hosts.clone()),
+            engine: self.engine.clone(),
+            self_review: self.self_review.unwrap_or(origin.self_review),
+            reading: origin.reading,
+            ablations: self.ablations.clone().unwrap_or_else(|| origin.ablations.clone()),
+            templates: self.templates.clone().unwrap_or_else(|| origin.templates.clone()),
+            prices: self.prices.clone().unwrap_or_else(|| origin.prices.clone()),
+        }
+    }
 }
 
 /// One limit changed.

@@ -32,8 +32,10 @@ pub struct OpenCall {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
     pub(crate) open: RedBlackTreeMapSync<CallId, OpenCall>,
-    /// Calls started.
+    /// Calls started, those of a fork's prefix among them: the label of the newest.
     pub calls: u32,
+    /// Of those, calls of a fork's prefix. Whatever else is counted here is the fork's own.
+    pub inherited: u32,
     /// Calls that brought a reply.
     pub finished: u32,
     /// Calls that brought none.
@@ -63,6 +65,7 @@ impl Default for Ledger {
         Self {
             open: RedBlackTreeMapSync::new_sync(),
             calls: 0,
+            inherited: 0,
             finished: 0,
             failed: 0,
             last_error: None,
@@ -82,6 +85,12 @@ impl Ledger {
     /// Calls without an end, by label.
     pub fn open(&self) -> impl Iterator<Item = (&CallId, &OpenCall)> {
         self.open.iter()
+    }
+
+    /// Calls that the run itself started.
+    #[must_use]
+    pub fn own_calls(&self) -> u32 {
+        self.calls.saturating_sub(self.inherited)
     }
 
     /// Tokens that count against the budget.
@@ -112,6 +121,23 @@ impl Ledger {
             open.claim = claim;
             self.open.insert_mut(call, open);
         }
+    }
+
+    /// From here on a fork counts: nothing is spent, and open calls are still to be let go.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self {
+            open: self.open.clone(),
+            calls: self.calls,
+            inherited: self.calls,
+            reserved_microusd: self.reserved_microusd,
+            reserved_tokens: self.reserved_tokens,
+            ..Self::default()
+        };
+    }
+
+    /// Forgets a call that goes on elsewhere, if at all.
+    pub(crate) fn let_go(&mut self, call: CallId) -> Option<OpenCall> {
+        self.close(call)
     }
 
     pub(crate) fn start(&mut self, call: OpenCall) {

@@ -65,10 +65,20 @@ pub struct Unit {
     pub end: u64,
 }
 
+/// Where a fork leaves another run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The run that wrote the entry it leaves from.
+    pub run: Digest,
+    /// That entry.
+    pub head: Head,
+}
+
 /// The state of one run.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub(crate) id: Option<Digest>,
+    pub(crate) origin: Option<Origin>,
     pub(crate) head: Option<Head>,
     pub(crate) at: Millis,
     /// Time of the entry before the one being applied.
@@ -105,6 +115,7 @@ impl Default for Run {
     fn default() -> Self {
         Self {
             id: None,
+            origin: None,
             head: None,
             at: 0,
             last_at: 0,
@@ -142,7 +153,7 @@ impl Default for Run {
 impl PartialEq for Run {
     fn eq(&self, other: &Self) -> bool {
         self.head == other.head
-            && self.id == other.id
+            && (self.id, self.origin) == (other.id, other.origin)
             && (self.at, self.began_at, self.running_since, self.ran_ms)
                 == (other.at, other.began_at, other.running_since, other.ran_ms)
             && self.phase == other.phase
@@ -175,6 +186,15 @@ impl Run {
     pub fn id(&self) -> Option<Digest> {
         self.id
     }
+    /// Where it left another run, if it is a fork.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+    /// Whether the entry of this seq is the one with which a fork begins.
+    pub(crate) fn forks_at(&self, seq: Seq) -> bool {
+        self.origin.is_some_and(|origin| origin.head.seq.checked_add(1) == Some(seq))
+    }
     /// The newest entry.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
@@ -185,7 +205,7 @@ impl Run {
     pub fn at(&self) -> Millis {
         self.at
     }
-    /// Time of the first entry.
+    /// Time of its first own entry.
     #[must_use]
     pub fn began_at(&self) -> Millis {
         self.began_at
@@ -203,7 +223,7 @@ impl Run {
     pub fn phase(&self) -> Phase {
         self.phase
     }
-    /// Everything it was begun with.
+    /// Everything it was begun with; of a fork, as it stands after what it changed.
     #[must_use]
     pub fn started(&self) -> Option<&Arc<RunStarted>> {
         self.started.as_ref()

@@ -119,6 +119,8 @@ pub struct Agents {
     list: VectorSync<Arc<Agent>>,
     /// Joined agents of each principal.
     principals: RedBlackTreeMapSync<Arc<str>, u32>,
+    /// How many of them were of a fork's prefix: they are history.
+    pub(crate) inherited: usize,
     /// Commands of the engine itself.
     pub(crate) engine: Sent,
 }
@@ -128,6 +130,7 @@ impl Default for Agents {
         Self {
             list: VectorSync::new_sync(),
             principals: RedBlackTreeMapSync::new_sync(),
+            inherited: 0,
             engine: Sent::default(),
         }
     }
@@ -170,6 +173,22 @@ impl Agents {
     #[must_use]
     pub fn only_principal(&self) -> Option<&str> {
         (self.principals.size() == 1).then(|| self.principals.keys().next()).flatten().map(Arc::as_ref)
+    }
+
+    /// Whether an agent is of a fork's prefix.
+    #[must_use]
+    pub fn is_inherited(&self, id: AgentId) -> bool {
+        id.index() < self.inherited
+    }
+
+    /// Makes everybody who joined history.
+    pub(crate) fn all_leave(&mut self) {
+        self.inherited = self.list.len();
+        let present = self.iter().filter(|(_, agent)| !agent.left).map(|(id, _)| id);
+        let present: alloc::vec::Vec<AgentId> = present.collect();
+        for id in present {
+            self.change(id, |agent| agent.left = true);
+        }
     }
 
     pub(crate) fn push(&mut self, agent: Agent) {

@@ -4,9 +4,9 @@
 //! Refuses to choose by itself: each choice is a number it is given, so that a failing run can be shrunk.
 #![expect(clippy::panic, reason = "a test stops at the first thing that is not as it must be")]
 
-use delm_core::command::{CallDone, CallLost, Command, Envelope};
+use delm_core::command::{CallDone, CallLost, Command, DroppedFact, Envelope, ForkRun};
 use delm_core::entry::Blob;
-use delm_core::event::{AgentKind, CallFault, Change, Tokens};
+use delm_core::event::{AgentKind, CallFault, Change, RunForked, Tokens};
 use delm_core::ids::{AgentId, CallId, FactId, Fence, Job, Millis};
 use delm_core::run::Phase;
 
@@ -77,6 +77,25 @@ impl Chaos {
         laws::check(&self.world);
         self.sent.push((envelope, blobs));
         Some(outcome)
+    }
+
+    /// Leaves the run behind an entry of it, dropping facts; none if the law refuses that.
+    pub fn fork(&mut self, seq: u64, labels: &[FactId], agents: usize) -> Option<Outcome> {
+        self.world.back(seq);
+        // What was sent since is no repetition here.
+        self.sent.clear();
+        let run = &self.world.run;
+        let mut fork = RunForked::unchanged([9; 16], run.id()?, run.head()?, "fork".into());
+        // A resume may have lowered it below what had failed by then.
+        let value = run.started()?.limits.attempts_max.max(run.limits().attempts_max);
+        fork.changes.push(Change { limit: "attempts_max".into(), value });
+        self.at = self.at.max(run.at());
+        let reason = Blob::new(&b"it does not hold"[..]);
+        let drops = labels.iter().map(|label| DroppedFact { label: *label, reason: reason.hash }).collect();
+        let agents = vec![agent(AgentKind::Model, ""); agents];
+        let command = Command::Fork(ForkRun { run: fork, drops, agents });
+        let blobs = if labels.is_empty() { Vec::new() } else { vec![reason] };
+        self.give(None, command, blobs, false)
     }
 
     /// Takes one step.

@@ -91,6 +91,14 @@ impl World {
         }
     }
 
+    /// Goes back to where the run stood after this entry; what came after is forgotten, as it is by a fork from there.
+    pub fn back(&mut self, seq: u64) {
+        self.log.truncate(usize::try_from(seq).unwrap() + 1);
+        let mut run = Run::default();
+        self.log.iter().for_each(|sealed| apply(&mut run, sealed).unwrap());
+        (self.audited, self.live, self.run) = (run.clone(), run.clone(), run);
+    }
+
     fn is_unbound(&self, envelope: &Envelope) -> bool {
         let command = &envelope.command;
         command.fence().is_some() && self.run.quoted_claim(envelope.agent, command).is_none()

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use delm_core::command::{CallDone, CallLost, Command, Envelope};
+use delm_core::command::{CallDone, CallLost, Command, DroppedFact, Envelope, ForkRun};
 use delm_core::entry::Blob;
-use delm_core::event::{Ablation, AgentKind, CallFault, Change, Event, Tokens};
+use delm_core::event::{
+    Ablation, AgentKind, CallFault, Change, Event, ModelChoice, Models, RunForked, Tokens,
+};
 use delm_core::ids::{AgentId, CallId, Fence, Millis};
 
 use super::begin::{Begin, agent};
@@ -59,6 +61,10 @@ impl Script {
                 self.begin.templates.retain(|(known, _)| known != part);
                 self.begin.templates.push((part.into(), text.into()));
                 self.begin.templates.sort();
+                Ok(Vec::new())
+            }
+            "back" => {
+                self.world.back(rest.parse().map_err(|_| "back SEQ")?);
                 Ok(Vec::new())
             }
             "question" => {
@@ -184,6 +190,7 @@ impl Script {
                 let changes = args.iter().map(change).collect::<Result<_, String>>()?;
                 plain(Command::Resume { engine: "test".into(), changes })
             }
+            "fork" => self.fork(args),
             "retract" => {
                 let reason = Blob::new(args[1..].join(" ").into_bytes());
                 let label = first.parse().map_err(|_| "retract LABEL REASON")?;
@@ -199,6 +206,37 @@ impl Script {
             "answer" | "submit" | "fail" => self.result(sender, verb, args),
             _ => Err(format!("unknown command {verb:?}")),
         }
+    }
+
+    /// `fork [agents=N] [drop=LABEL] [self=BOOL] [model=MODEL] [LIMIT=VALUE] …`, behind the newest entry.
+    fn fork(&self, args: &[&str]) -> Result<(Command, Vec<Blob>), String> {
+        let run = &self.world.run;
+        let head = run.head().ok_or("there is nothing to fork")?;
+        let owner = run.id().ok_or("there is nothing to fork")?;
+        let mut fork = RunForked::unchanged([9; 16], owner, head, "test".into());
+        let (mut drops, mut blobs, mut agents) = (Vec::new(), Vec::new(), 2);
+        for arg in args {
+            let (name, value) = arg.split_once('=').ok_or("NAME=VALUE")?;
+            let number = || value.parse::<u64>().map_err(|_| format!("{arg} has no number"));
+            match name {
+                "agents" => agents = usize::try_from(number()?).unwrap_or(0),
+                "drop" => {
+                    let reason = Blob::new(&b"it was another light"[..]);
+                    let label = value.parse().map_err(|_| "drop=LABEL")?;
+                    drops.push(DroppedFact { label, reason: reason.hash });
+                    blobs.push(reason);
+                }
+                "self" => fork.self_review = Some(value == "true"),
+                "owner" => fork.owner = Blob::new(value.as_bytes()).hash,
+                "model" => {
+                    let choice = ModelChoice { model: value.into(), params: Vec::new() };
+                    fork.models = Some(Models { worker: choice.clone(), judge: choice });
+                }
+                limit => fork.changes.push(Change { limit: limit.into(), value: number()? }),
+            }
+        }
+        let agents = vec![agent(AgentKind::Model, ""); agents];
+        Ok((Command::Fork(ForkRun { run: fork, drops, agents }), blobs))
     }
 
     fn result(

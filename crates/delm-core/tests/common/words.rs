@@ -156,6 +156,16 @@ fn lifecycle(world: &World, event: &Event) -> Option<String> {
     let q = |hash: &Digest| quoted(world, hash);
     Some(match event {
         Event::RunStarted(e) => q(&e.question),
+        Event::RunForked(e) => {
+            let limits = e.changes.iter().map(|change| format!(" {} = {}", change.limit, change.value));
+            let models = e
+                .models
+                .iter()
+                .map(|models| format!(" models {} {}", models.worker.model, models.judge.model));
+            let own = e.self_review.iter().map(|own| format!(" self_review {own}"));
+            let changes: String = limits.chain(models).chain(own).collect();
+            format!("behind {} of {}{changes}", e.seq, e.owner.short(8))
+        }
         Event::RunPaused(e) => format!("{} open [{}]", e.cause, list(&e.open)),
         Event::RunResumed(e) => e
             .changes

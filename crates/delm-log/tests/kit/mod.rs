@@ -53,14 +53,8 @@ impl Writer {
     /// A run that leaves `owner` at its head.
     pub(crate) fn fork(log: &dyn Log, salt: u64, owner: &Self) -> Self {
         let left = owner.head.unwrap();
-        let forked = RunForked {
-            nonce: [u8::try_from(salt % 251).unwrap(); 16],
-            owner: owner.run,
-            seq: left.seq,
-            head: left.id,
-            engine: "test".into(),
-            changes: Vec::new(),
-        };
+        let nonce = [u8::try_from(salt % 251).unwrap(); 16];
+        let forked = RunForked::unchanged(nonce, owner.run, left, "test".into());
         let first = Entry {
             parent: left.id,
             seq: left.seq + 1,

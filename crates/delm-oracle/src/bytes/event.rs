@@ -139,10 +139,16 @@ record! {
 }
 
 record_shown! {
-    RunForked { nonce: Nonce, owner: Hash, seq: u64, head: Hash, engine: String, changes: Vec<Change> }
+    RunForked {
+        nonce: Nonce, name: Option<Hash>, owner: Hash, seq: u64, head: Hash, engine: String, changes: Vec<Change>,
+        policy: Option<PolicyName>, models: Option<Models>, hosts: Option<Vec<String>>, self_review: Option<bool>,
+        ablations: Option<Vec<Ablation>>, templates: Option<Vec<Template>>, prices: Option<Vec<Price>>,
+    }
     |fork, out| {
         out.raw("{\"nonce\":");
         fork.nonce.show(out);
+        out.raw(",\"name\":");
+        fork.name.show(out);
         out.raw(",\"origin\":{\"run\":");
         fork.owner.show(out);
         out.raw(",\"seq\":");
@@ -153,6 +159,20 @@ record_shown! {
         fork.engine.show(out);
         out.raw(",\"changes\":");
         fork.changes.show(out);
+        out.raw(",\"policy\":");
+        fork.policy.show(out);
+        out.raw(",\"models\":");
+        fork.models.show(out);
+        out.raw(",\"hosts\":");
+        fork.hosts.show(out);
+        out.raw(",\"self_review\":");
+        fork.self_review.show(out);
+        out.raw(",\"ablations\":");
+        fork.ablations.show(out);
+        out.raw(",\"templates\":");
+        fork.templates.show(out);
+        out.raw(",\"prices\":");
+        fork.prices.show(out);
         out.raw("}");
     }
 }

@@ -142,6 +142,17 @@ impl Court {
     pub(super) fn call_failed(&mut self, failed: &CallFailed) {
         let Some(call) = self.close_call(failed.call) else { return };
         let lost = failed.fault == CallFault::Lost;
+        if self.frame.forked {
+            // I-40: the parent pays for its calls.
+            return self.require(
+                lost && (failed.charged_tokens, failed.charged_microusd) == (0, Some(0)),
+                I::ForkIsolation,
+                |_| {
+                    format!("{}, a call of the parent, to end as lost and cost the fork nothing", failed.call)
+                },
+                |_| format!("{} tokens and {:?} microusd", failed.charged_tokens, failed.charged_microusd),
+            );
+        }
         let times = u64::from(failed.billable).max(u64::from(lost));
         let tokens = call.reserved_tokens.saturating_mul(times);
         let microusd = call.reserved_microusd.map(|reserved| reserved.saturating_mul(times));
@@ -178,7 +189,7 @@ impl Court {
             _ => (0, 0, 0),
         };
         let sum = reached.spent.saturating_add(reserved).saturating_add(reached.needed);
-        let true_sum = reached.spent == spent || (self.run.ledger.inexact && reached.spent >= spent);
+        let true_sum = reached.spent == spent;
         let borne = if reached.needed == 0 { reached.spent < budget } else { sum <= budget };
         self.require(
             budget > 0 && reached.value == budget && true_sum && !borne,

@@ -3,12 +3,14 @@
 //! Ids, parents, order and tree (I-34, I-39) and unknown versions (I-42) are judged where the stream is read: a stream
 //! that breaks them is no intact stream.
 
-use super::{Court, who};
-use crate::bytes::{Entry, Event, RunForked};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Court, list, who};
+use crate::bytes::{Entry, Event, FactId, RunForked, Subject};
 use crate::invariant::Invariant as I;
 use crate::names::role;
 use crate::report::shown;
-use crate::run::Ledger;
+use crate::run::{Ledger, Status};
 
 impl Court {
     /// I-8: time never goes back.
@@ -62,6 +64,19 @@ impl Court {
         );
         self.run.id = entry.id;
         self.change_limits(&forked.changes);
+        let setup = &mut self.run.setup;
+        setup.begun_at = entry.at;
+        setup.self_review = forked.self_review.unwrap_or(setup.self_review);
+        if let Some(prices) = &forked.prices {
+            setup.prices.clone_from(prices);
+        }
+        if let Some(ablations) = &forked.ablations {
+            setup.ablated_verdicts = ablations.contains(&crate::bytes::Ablation::Verdicts);
+        }
+        // Whoever joined the parent works there.
+        self.run.agents.values_mut().for_each(|agent| agent.left = true);
+        self.run.agents_inherited = self.run.agents.len() as u64;
+        self.run.principals.clear();
         self.run.stops.clear();
         self.run.paused = false;
         // It counts its own spending apart; what is reserved by inherited calls goes as they are closed.
@@ -86,9 +101,38 @@ impl Court {
                 (None, None) => String::new(),
             },
         );
-        let Ledger { reserved_microusd, reserved_tokens, spent_tokens, .. } = self.run.ledger;
-        let inexact = spent_tokens > 0;
-        self.run.ledger = Ledger { reserved_microusd, reserved_tokens, inexact, ..Ledger::default() };
+        self.tainted_reopened();
+    }
+
+    /// I-40: a fork works out again exactly the tasks whose newest fact builds on one that it drops.
+    fn tainted_reopened(&mut self) {
+        let run = &self.run;
+        let mut newest: BTreeMap<Subject, FactId> = BTreeMap::new();
+        for (place, fact) in run.facts.iter().enumerate() {
+            newest.insert(fact.task, FactId(u32::try_from(place + 1).unwrap_or(u32::MAX)));
+        }
+        let (frame, replaced) = (&self.frame, self.frame.replaced.clone());
+        let falls = |label: &FactId| {
+            let gone = run.fact(*label).is_none_or(|fact| fact.withdrawn) && !replaced.contains(label);
+            frame.tainted.contains(label) && !gone
+        };
+        let due: BTreeSet<Subject> =
+            newest.iter().filter(|(_, label)| falls(label)).map(|(task, _)| *task).collect();
+        let found = newest.iter().filter(|(task, label)| frame.reopened.contains(task) && falls(label));
+        let found: BTreeSet<FactId> = found.map(|(_, label)| *label).collect();
+        let wrong = self.frame.reopened.iter().find(|task| !due.contains(task)).copied();
+        let done = |task: &&Subject| run.work.get(task).is_some_and(|work| work.status == Status::Done);
+        let left = due.iter().filter(|task| !self.frame.reopened.contains(task)).find(done).copied();
+        self.require(
+            wrong.is_none() && left.is_none() && found == replaced,
+            I::ForkIsolation,
+            |_| format!("{} to be reopened, and {} withdrawn with that", list(&due), list(&found)),
+            |_| match (wrong, left) {
+                (Some(task), _) => format!("{task} is reopened"),
+                (None, Some(task)) => format!("{task} stays done"),
+                (None, None) => format!("{} withdrawn", list(&replaced)),
+            },
+        );
     }
 
     /// I-14: remembers each blob that the event names, with what is asked of its bytes.
@@ -102,6 +146,10 @@ impl Court {
                 it.name.iter().for_each(|name| add(name, role::PLAIN));
                 it.templates.iter().for_each(|template| add(&template.text, role::PLAIN));
             }
+            Event::RunForked(it) => {
+                it.name.iter().for_each(|name| add(name, role::PLAIN));
+                it.templates.iter().flatten().for_each(|template| add(&template.text, role::PLAIN));
+            }
             Event::RunEnded(it) => it.reason.iter().for_each(|reason| add(reason, role::REASON)),
             Event::SourceAdded(it) => {
                 add(&it.name, role::PLAIN);
@@ -114,12 +162,9 @@ impl Court {
             Event::TaskAdded(it) => add(&it.text, role::PLAIN),
             Event::CallStarted(it) => {
                 let recipe = &it.request.recipe;
-                add(&recipe.preamble, role::PLAIN);
-                add(&recipe.template, role::PLAIN);
-                [recipe.feedback, recipe.prior, recipe.problem]
-                    .iter()
-                    .flatten()
-                    .for_each(|hash| add(hash, role::PLAIN));
+                let always = [Some(recipe.preamble), Some(recipe.template)];
+                let maybe = [recipe.feedback, recipe.prior, recipe.problem];
+                always.iter().chain(&maybe).flatten().for_each(|hash| add(hash, role::PLAIN));
             }
             Event::CallFinished(it) => add(&it.reply, role::PLAIN),
             Event::CallFailed(it) => {
@@ -143,8 +188,7 @@ impl Court {
             Event::TaskReopened(it) => add(&it.reason, role::REASON),
             Event::TaskAbandoned(it) => add(&it.reason, role::REASON),
             Event::AnswerGiven(it) => add(&it.answer, role::PLAIN),
-            Event::RunForked(_)
-            | Event::RunPaused(_)
+            Event::RunPaused(_)
             | Event::RunResumed(_)
             | Event::UnitAdded(_)
             | Event::AgentJoined(_)

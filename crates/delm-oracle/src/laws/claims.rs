@@ -24,7 +24,7 @@ impl Court {
         // I-46: the limit of agents holds.
         let most = self.run.limit(|limits| limits.agents_max);
         self.require(
-            next <= most,
+            next - self.run.agents_inherited.min(next) <= most,
             I::BoundedMemory,
             |_| format!("at most {most} agents"),
             |_| format!("agent {next}"),
@@ -166,6 +166,10 @@ impl Court {
             |_| who(sender),
         );
         self.run.end_claim(released.fence);
+        if self.frame.forked {
+            // Its holder did not give it back: it goes on with it in the parent.
+            return;
+        }
         let most = self.run.limit(|limits| limits.releases_max);
         let attempts = self.run.attempts.entry(claim.job).or_default();
         attempts.releases += 1;
@@ -237,9 +241,10 @@ impl Court {
         let settled = job.subject().and_then(|subject| Some(self.run.work.get(&subject)?.status.settled()));
         let undone = self.frame.forked || self.frame.withdrew;
         if settled == Some(true) && undone {
-            // A withdrawn fact reopens the tasks that built on it: nothing failed.
-            self.run.attempts.entry(job).or_default().failures = reopened.attempt;
+            // A withdrawn fact reopens the tasks that built on it: no attempt failed, and the one named is undone.
+            self.run.attempts.entry(job).or_default().failures = reopened.attempt.saturating_sub(1);
             self.run.phase = crate::run::Phase::Working;
+            self.frame.reopened.extend(job.subject());
         } else {
             self.count_attempt(job, reopened.attempt, false);
         }

@@ -150,6 +150,10 @@ impl Court {
 
     pub(super) fn gist_withdrawn(&mut self, withdrawn: &GistWithdrawn) {
         self.frame.withdrew = true;
+        self.frame.tainted.extend(withdrawn.tainted.iter().copied());
+        if !self.frame.reopened.is_empty() {
+            self.frame.replaced.insert(withdrawn.label);
+        }
         let notes = self.run.notes;
         // I-17: a withdrawal is a note.
         self.require(

@@ -10,6 +10,7 @@ mod context;
 mod lifecycle;
 mod verification;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use crate::bytes::{AgentId, Entry, Event, FactId, Job, Subject, TaskId};
@@ -41,6 +42,12 @@ pub(crate) struct Frame {
     pub(crate) abandoned: Vec<Job>,
     pub(crate) failures_admitted: Vec<Subject>,
     pub(crate) withdrew: bool,
+    /// Facts that a withdrawal of this entry taints.
+    pub(crate) tainted: BTreeSet<FactId>,
+    /// Facts that are withdrawn after something was opened again.
+    pub(crate) replaced: BTreeSet<FactId>,
+    /// Settled tasks and readings that this entry opens again.
+    pub(crate) reopened: BTreeSet<Subject>,
     pub(crate) began: bool,
     pub(crate) forked: bool,
     pub(crate) resumed: bool,

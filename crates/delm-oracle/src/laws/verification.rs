@@ -221,7 +221,13 @@ impl Court {
                 self.run.reviews.remove(&proposal.seq);
                 self.admission_is_approved(admitted, &proposal);
                 let note = admitted.note;
-                self.run.facts.push(Fact { note, citers: Vec::new(), withdrawn: false, tainted: false });
+                self.run.facts.push(Fact {
+                    task: subject,
+                    note,
+                    citers: Vec::new(),
+                    withdrawn: false,
+                    tainted: false,
+                });
                 self.cite(&proposal);
                 let failure = proposal.kind == GistKind::Failure;
                 if failure {
@@ -241,7 +247,13 @@ impl Court {
                     if known { "one that was rejected" } else { "nothing that waits for admission" },
                 );
                 let note = admitted.note;
-                self.run.facts.push(Fact { note, citers: Vec::new(), withdrawn: false, tainted: false });
+                self.run.facts.push(Fact {
+                    task: subject,
+                    note,
+                    citers: Vec::new(),
+                    withdrawn: false,
+                    tainted: false,
+                });
                 self.run.set_status(subject, Status::Done);
             }
         }

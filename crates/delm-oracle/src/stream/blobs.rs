@@ -20,6 +20,8 @@ use crate::report::{Damage, Report, shown};
 pub(super) struct Blobs {
     names: std::vec::IntoIter<Named>,
     redacted: BTreeSet<Hash>,
+    /// The last entry that a fork shares with its origin, which may have redacted what the fork shares later.
+    shared: Option<u64>,
     /// How long the text of a source must be at least, for its units.
     sources: BTreeMap<Hash, u64>,
     gist_tokens_max: u64,
@@ -45,7 +47,7 @@ impl<'a> Line<'a> {
 }
 
 impl Blobs {
-    pub(super) fn new(names: Names, court: &Court) -> Self {
+    pub(super) fn new(names: Names, court: &Court, shared: Option<u64>) -> Self {
         let mut sources: BTreeMap<Hash, u64> = BTreeMap::new();
         for (id, unit) in &court.run.units {
             if let Some(source) = court.run.sources.get(&id.source) {
@@ -56,6 +58,7 @@ impl Blobs {
         Self {
             names: names.sorted().into_iter(),
             redacted: court.run.redacted.clone(),
+            shared,
             sources,
             gist_tokens_max: court.run.setup.gist_tokens_most,
         }
@@ -82,7 +85,8 @@ impl Blobs {
         }
         let gone = self.redacted.contains(&line.hash);
         let Some(base64) = line.base64.filter(|_| !gone) else {
-            if gone && line.base64.is_none() {
+            let elsewhere = self.shared.is_some_and(|last| named.seq() <= last);
+            if (gone || elsewhere) && line.base64.is_none() {
                 report.redacted += 1;
                 return Ok(());
             }

@@ -168,7 +168,7 @@ impl Auditor {
             header.compare(self.head.is_some(), &self.court.run.id, self.fork.as_ref(), &self.engine)?;
         }
         let names = std::mem::take(&mut self.court.names);
-        self.place = Place::Blobs(Box::new(Blobs::new(names, &self.court)));
+        self.place = Place::Blobs(Box::new(Blobs::new(names, &self.court, self.fork.map(|(_, seq, _)| seq))));
         Ok(())
     }
 

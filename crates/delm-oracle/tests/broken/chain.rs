@@ -33,37 +33,6 @@ fn i42_a_law_that_nobody_knows() {
     assert_eq!((fault.line, fault.invariant()), (7, Some(Invariant::Upcasting)));
 }
 
-/// A fork of the run after entry 9, with `origin` as it should be and one claim that lives.
-fn fork(change: impl FnOnce(&mut Value), released: bool) -> Export {
-    let mut run = Export::sample("alone");
-    run.cut_after(9);
-    let text = run.write();
-    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    let mut origin = json!({"run": header["run"], "seq": 9, "head": last["head"]["id"]});
-    change(&mut origin);
-    let data = json!({"nonce": "00112233445566778899aabbccddeeff", "origin": origin, "engine": "other 1", "changes": []});
-    let mut events = vec![("run_forked", data)];
-    if released {
-        events.push(("claim_released", json!({"job": "review:9", "fence": 9})));
-    }
-    run.push(Value::Null, 77, events);
-    run
-}
-
-#[test]
-fn i40_a_fork_of_another_place() {
-    assert!(fork(|_| {}, true).report().is_clean(), "{:#?}", fork(|_| {}, true).report());
-    fork(|origin| origin["seq"] = json!(8), true).breaks(Invariant::ForkIsolation, 10);
-    fork(|origin| origin["head"] = origin["run"].clone(), true).breaks(Invariant::ForkIsolation, 10);
-    fork(|origin| origin["run"] = origin["head"].clone(), true).breaks(Invariant::ForkIsolation, 10);
-}
-
-#[test]
-fn i40_a_fork_keeps_a_claim_of_its_parent() {
-    fork(|_| {}, false).breaks(Invariant::ForkIsolation, 10);
-}
-
 #[test]
 fn a_redaction_takes_the_bytes_and_leaves_the_run_whole() {
     let mut run = Export::sample("alone");

@@ -6,5 +6,6 @@ mod budget;
 mod chain;
 mod claims;
 mod context;
+mod forks;
 mod lifecycle;
 mod verification;

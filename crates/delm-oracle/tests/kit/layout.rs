@@ -78,15 +78,18 @@ impl Layout {
             self.render(&fields.iter().find(|(field, _)| field == name).unwrap().1, &plain(kind, data)[name])
         };
         match kind {
-            "run_forked" => format!(
-                r#"{{"nonce":{},"origin":{{"run":{},"seq":{},"head":{}}},"engine":{},"changes":{}}}"#,
-                of("nonce"),
-                of("owner"),
-                of("seq"),
-                of("head"),
-                of("engine"),
-                of("changes")
-            ),
+            "run_forked" => {
+                let (run, seq, head) = (of("owner"), of("seq"), of("head"));
+                let mut all = format!(
+                    r#"{{"nonce":{},"name":{},"origin":{{"run":{run},"seq":{seq},"head":{head}}}"#,
+                    of("nonce"),
+                    of("name")
+                );
+                for (name, _) in fields.iter().skip_while(|(name, _)| name != "engine") {
+                    all.push_str(&format!(",\"{name}\":{}", of(name)));
+                }
+                all + "}"
+            }
             "source_added" => format!(
                 r#"{{"source":{},"name":{},"original":{{"hash":{},"len":{}}},"extractor":{},"text":{}}}"#,
                 of("source"),

@@ -60,9 +60,18 @@ counterparts! {
     /// A run began from a prefix of another.
     RunForked {
         nonce: Word<Nonce> = |core| Word(Nonce(core.nonce)),
+        name: Option<Hash>,
         origin: Origin = |core| Origin { run: Word(core.owner), seq: core.seq, head: Word(core.head) },
         engine: String,
+        /// Limits that change; what else is not null replaces what the origin had.
         changes: Vec<Change>,
+        policy: Option<PolicyName>,
+        models: Option<Models>,
+        hosts: Option<Vec<String>>,
+        self_review: Option<bool>,
+        ablations: Option<Vec<Word<Ablation>>>,
+        templates: Option<Vec<Template>>,
+        prices: Option<Vec<Price>>,
     }
     /// A limit and its new value.
     Change {
@@ -151,6 +160,12 @@ pub struct Origin {
     pub seq: u64,
     /// Id of that entry.
     pub head: Hash,
+}
+
+impl From<&delm_core::run::Origin> for Origin {
+    fn from(core: &delm_core::run::Origin) -> Self {
+        Self { run: Word(core.run), seq: core.head.seq, head: Word(core.head.id) }
+    }
 }
 
 impl From<&event::RunForked> for Origin {

@@ -65,6 +65,8 @@ pub struct Reader {
     tree: Tree,
     named: BTreeSet<Digest>,
     redacted: BTreeSet<Digest>,
+    /// Blobs of the prefix of a fork: its origin may have redacted them since.
+    shared: BTreeSet<Digest>,
     blobs: u64,
     blobs_redacted: u64,
     end: Option<Summary>,
@@ -193,6 +195,9 @@ impl Reader {
         }
         same(text, &EntryLine::of(&sealed))?;
         self.own = Some(self.beginning(&sealed)?);
+        if let Some(Event::RunForked(_)) = sealed.entry.events.first() {
+            self.shared = self.named.clone();
+        }
         self.named.extend(named_by(&sealed.entry));
         self.redacted.extend(redacted_by(&sealed.entry));
         self.head = Some(sealed.head());
@@ -243,8 +248,9 @@ impl Reader {
             Some(expected) if hash == expected => {}
             _ => return Err(ReadFault::BlobUnexpected { hash: *hash }),
         }
-        if base64.is_some() == self.redacted.contains(hash) {
-            return Err(ReadFault::Redaction { hash: *hash, present: base64.is_some() });
+        let (present, gone) = (base64.is_some(), self.redacted.contains(hash));
+        if present == gone && (present || !self.shared.contains(hash)) {
+            return Err(ReadFault::Redaction { hash: *hash, present });
         }
         let bytes = base64.map(|base64| unbase64("base64", base64)).transpose()?;
         if let Some(bytes) = &bytes {

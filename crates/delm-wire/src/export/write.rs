@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use delm_core::blobs::named_by;
 use delm_core::entry::{Head, Sealed};
+use delm_core::event::Event;
 use delm_core::ids::{Digest, Seq};
 use delm_core::tree::Tree;
 
@@ -115,6 +116,8 @@ pub struct Writer {
     tree: Tree,
     named: BTreeSet<Digest>,
     redacted: BTreeSet<Digest>,
+    /// Blobs of the prefix of a fork: its origin may have redacted them since.
+    shared: BTreeSet<Digest>,
 }
 
 impl Writer {
@@ -131,6 +134,7 @@ impl Writer {
             tree: Tree::default(),
             named: BTreeSet::new(),
             redacted: BTreeSet::new(),
+            shared: BTreeSet::new(),
         };
         Ok((writer, spell(&header)?))
     }
@@ -148,6 +152,9 @@ impl Writer {
             return Err(ExportError::Unchained { seq: found });
         }
         let line = spell(&EntryLine::of(sealed))?;
+        if let Some(Event::RunForked(_)) = sealed.entry.events.first() {
+            self.shared = self.named.clone();
+        }
         self.named.extend(named_by(&sealed.entry));
         self.redacted.extend(redacted_by(&sealed.entry));
         self.own |= sealed.id == self.run;
@@ -169,7 +176,9 @@ impl Writer {
     pub fn blob(&self, hash: &Digest, stored: Option<&Stored>) -> Result<String, ExportError> {
         let missing = || ExportError::BlobMissing { hash: *hash };
         let stored = stored.ok_or_else(missing)?;
-        let line = if self.redacted.contains(hash) && !cfg!(sabotage = "redacted_exported") {
+        let elsewhere = stored.bytes.is_none() && self.shared.contains(hash);
+        let gone = self.redacted.contains(hash) && !cfg!(sabotage = "redacted_exported");
+        let line = if gone || elsewhere {
             BlobLine::redacted(*hash, stored.len)
         } else {
             let bytes = stored.bytes.as_ref().ok_or_else(missing)?;

@@ -8,6 +8,7 @@ mod call;
 mod check;
 mod error;
 mod fact;
+mod fork;
 mod list;
 mod log;
 mod machine;
@@ -30,6 +31,7 @@ pub use self::check::{
 };
 pub use self::error::{ErrorBody, ErrorView};
 pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
+pub use self::fork::{ForkPlan, ForkPlanTag};
 pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
 pub use self::log::LogItem;
 pub use self::machine::{

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::fact::QuoteView;
 use super::summary::{cause_of, reason_of};
 use super::{Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
+use crate::data::Origin;
 use crate::export::HeadView;
 use crate::name::{Hash, Word};
 
@@ -69,6 +70,8 @@ pub struct RunView {
     pub run: Hash,
     /// Its name.
     pub name: Option<String>,
+    /// Where it left another run, if it is a fork: what it spent is counted from there.
+    pub origin: Option<Origin>,
     /// Its newest entry.
     pub head: HeadView,
     /// Where it stands.
@@ -111,6 +114,7 @@ impl RunView {
             schema: RunTag,
             run: Word(id),
             name: started.name.and_then(|name| text(blobs, &name)),
+            origin: run.origin().map(Into::into),
             head: head.into(),
             outcome: Word(RunOutcome::of(run)),
             cause: cause_of(run),
@@ -123,7 +127,7 @@ impl RunView {
             readings,
             facts: FactCounts::of(run),
             sources: SourceCounts::of(run),
-            calls: run.ledger().calls.into(),
+            calls: run.ledger().own_calls().into(),
             tokens: TokenCounts::of(run),
             cost_microusd: run.ledger().cost_microusd(),
         })

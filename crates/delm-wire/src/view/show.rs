@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::summary::{cause_of, reason_of};
 use super::{Citation, Counts, FactCounts, ModelsView, RunOutcome, SourceCounts, TokenCounts, tag, text};
-use crate::data::LimitValues;
+use crate::data::{LimitValues, Origin};
 use crate::export::{HeadView, TreeView};
 use crate::name::{Hash, Time, Word};
 use crate::render::Render;
@@ -37,6 +37,8 @@ pub struct ShowView {
     pub run: Hash,
     /// Its name.
     pub name: Option<String>,
+    /// Where it left another run, if it is a fork: what it spent is counted from there.
+    pub origin: Option<Origin>,
     /// What it was asked.
     pub question: Option<String>,
     /// Where it stands.
@@ -129,6 +131,7 @@ impl ShowView {
             schema: ShowTag,
             run: Word(id),
             name: started.name.and_then(|name| text(blobs, &name)),
+            origin: run.origin().map(Into::into),
             question: text(blobs, &started.question),
             outcome: Word(outcome),
             cause: cause_of(run),
@@ -156,7 +159,7 @@ impl ShowView {
             readings,
             facts: FactCounts::of(run),
             round: run.round(),
-            calls: run.ledger().calls.into(),
+            calls: run.ledger().own_calls().into(),
             tokens: TokenCounts::of(run),
             reserved_tokens: run.ledger().reserved_tokens,
             cost_microusd: run.ledger().cost_microusd(),

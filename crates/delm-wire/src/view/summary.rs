@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{text, vocabulary};
+use crate::data::Origin;
 use crate::export::HeadView;
 use crate::name::{Hash, Time, Word};
 
@@ -223,6 +224,8 @@ pub struct LsItem {
     pub run: Hash,
     /// Its name.
     pub name: Option<String>,
+    /// Where it left another run, if it is a fork.
+    pub origin: Option<Origin>,
     /// What it was asked.
     pub question: Option<String>,
     /// Where it stands.
@@ -260,6 +263,7 @@ impl LsItem {
         Some(Self {
             run: Word(id),
             name: started.name.and_then(|name| text(blobs, &name)),
+            origin: run.origin().map(Into::into),
             question: text(blobs, &started.question),
             outcome: Word(outcome),
             cause: cause_of(run),
@@ -270,7 +274,7 @@ impl LsItem {
             agents: run.agents().len() as u64,
             tasks: Counts::of(run).0,
             facts: run.facts().len() as u64,
-            calls: run.ledger().calls.into(),
+            calls: run.ledger().own_calls().into(),
             tokens: TokenCounts::of(run),
             cost_microusd: run.ledger().cost_microusd(),
         })

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use delm_core::blobs::named_by;
-use delm_core::entry::{Blob, Entry, Sealed};
+use delm_core::entry::{Blob, Entry, Head, Sealed};
 use delm_core::event::*;
 use delm_core::ids::*;
 use delm_core::limits::Limits;
@@ -74,16 +74,22 @@ fn beginnings() -> Vec<Event> {
     let bare = RunStarted { name: None, hosts: vec![], ablations: vec![], prices: vec![], ..run_started() };
     let changes = vec![Change { limit: "budget_tokens".into(), value: 100_000 }];
     let subjects = vec![Subject::Task(TaskId(7)), Subject::Unit(unit(3, 2))];
+    let left = Head { seq: 65_536, id: blob(5) };
+    let fork = RunForked::unchanged([255; 16], blob(4), left, "0.1.0".into());
     vec![
         run_started().into(),
-        bare.into(),
+        bare.clone().into(),
+        RunForked { changes: changes.clone(), ..fork.clone() }.into(),
         RunForked {
-            nonce: [255; 16],
-            owner: blob(4),
-            seq: 65_536,
-            head: blob(5),
-            engine: "0.1.0".into(),
-            changes: changes.clone(),
+            name: Some(blob(7)),
+            policy: Some(bare.policy.clone()),
+            models: Some(bare.models.clone()),
+            hosts: Some(vec!["https://example.test".into()]),
+            self_review: Some(true),
+            ablations: Some(vec![Ablation::Verdicts]),
+            templates: Some(vec![Template { part: "preamble".into(), text: blob(8) }]),
+            prices: Some(vec![]),
+            ..fork
         }
         .into(),
         RunPaused { cause: PauseCause::Budget, open: subjects.clone() }.into(),
