@@ -13,6 +13,8 @@ mod damage;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod forks;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod kill;

@@ -250,6 +250,7 @@ const DOCUMENTS: &[&str] = &[
     "demo -q --agents 1",
     "run --agents 1 --docs notes -- lamp",
     "run --dry-run --docs notes -- Who?",
+    "fork --dry-run --drop F1",
     "check",
     "check --list",
     "ls",

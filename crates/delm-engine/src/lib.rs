@@ -15,5 +15,5 @@ pub use agents::Workers;
 pub use blobs::BlobCache;
 pub use clock::{Clock, SystemClock};
 pub use drive::{Control, ControlError, EngineError, Running};
-pub use load::{LoadError, Loaded, load};
-pub use start::{StartError, resume, start};
+pub use load::{LoadError, Loaded, load, load_at};
+pub use start::{StartError, foresee, fork, fork_at_rest, resume, start};

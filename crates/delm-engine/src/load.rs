@@ -47,21 +47,30 @@ pub enum LoadError {
     },
 }
 
-/// Folds a run up to its head.
+/// Folds a run up to its head. What a fork shares with its origin is looked for under the fork: read it through a
+/// [`WholeLog`](delm_log::WholeLog).
 ///
 /// # Errors
 /// [`LoadError`].
 pub fn load(log: &Arc<dyn Log>, id: Digest) -> Result<Loaded, LoadError> {
     let info = log.run(&id)?.ok_or(LoadError::Unknown { run: id })?;
+    load_at(log, id, info.head.seq)
+}
+
+/// Folds a run up to and with the entry at `last`.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn load_at(log: &Arc<dyn Log>, id: Digest, last: Seq) -> Result<Loaded, LoadError> {
     let blobs = Arc::new(BlobCache::new(log.clone(), id));
     let mut run = Run::default();
     let mut next: Seq = 0;
-    while next <= info.head.seq {
+    while next <= last {
         let page = log.entries(&id, next, PAGE)?;
         if page.is_empty() {
             return Err(LoadError::Gap { run: id, seq: next });
         }
-        for sealed in &page {
+        for sealed in page.iter().take_while(|sealed| sealed.entry.seq <= last) {
             apply(&mut run, sealed)?;
             next += 1;
         }

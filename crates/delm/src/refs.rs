@@ -10,9 +10,7 @@ use std::str::FromStr;
 
 use delm_core::ids::{AgentId, CallId, Digest, FactId, SourceId, TaskId, UnitId};
 
-pub(crate) use position::Position;
-#[expect(unused_imports, reason = "verbs that take a position come one by one")]
-pub(crate) use position::RunAt;
+pub(crate) use position::{Position, RunAt};
 
 /// Why a text names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,5 @@
-//! An export in a file as a log that can be read: checked from end to end once, then read where it is asked for.
+//! An export in a file as a log that can be read: checked from end to end once, then read where it is asked for. Of a fork
+//! it holds the prefix too, as that run's.
 //!
 //! Refuses to hold more of it than where its lines are, what is not a regular file (it is read more than once), a file
 //! that changes while it is read, and every write.
@@ -10,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use delm_core::entry::{Head, Sealed};
+use delm_core::event::Event;
 use delm_core::ids::{Digest, Seq};
 use delm_log::{
-    Append, AppendError, BlobInfo, Corruption, Found, HideError, Log, LogError, RedactError, RunInfo, Term,
+    Append, AppendError, BlobInfo, Corruption, Found, HideError, Log, LogError, Origin, RedactError, RunInfo,
+    Term,
 };
 use delm_wire::export::{LINE_BYTES_MAX, ReadError, Reader, Record, blob_of_line, entry_of_line};
 
@@ -86,10 +89,13 @@ impl ExportLog {
         let stamp = Stamp::of(&file).map_err(failed)?;
         let mut lines = Lines::of(file.try_clone().map_err(failed)?);
         let mut reader = Reader::new();
-        let (mut entries, mut blobs, mut head) = (Vec::new(), Vec::new(), None);
+        let (mut entries, mut blobs, mut head, mut origin) = (Vec::new(), Vec::new(), None, None);
         while let Some((at, line)) = lines.next().map_err(failed)? {
             match reader.line(line).map_err(|error| damaged(path, &error))? {
                 Record::Entry(sealed) => {
+                    if let Some(Event::RunForked(forked)) = sealed.entry.events.first() {
+                        origin = Some(Origin { owner: forked.owner, seq: forked.seq });
+                    }
                     head = Some(sealed.head());
                     entries.push(EntryPlace { at, id: beginning(&sealed.id) });
                 }
@@ -101,7 +107,8 @@ impl ExportLog {
         }
         let summary = reader.finish().map_err(|error| damaged(path, &error))?;
         let head = head.unwrap_or(summary.head);
-        let info = RunInfo { run: summary.run, number: 1, first: 0, head, origin: None };
+        let first = origin.map_or(0, |origin| origin.seq.saturating_add(1));
+        let info = RunInfo { run: summary.run, number: 1, first, head, origin };
         let log = Self { path: path.to_owned(), file, stamp, info, entries, blobs };
         log.unchanged().map_err(super::log_error)?;
         Ok(log)

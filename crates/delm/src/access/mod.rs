@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delm_core::entry::Blobs;
+use delm_core::entry::{Blobs, Sealed};
 use delm_core::event::Event;
-use delm_core::ids::Digest;
-use delm_engine::{Loaded, load};
-use delm_log::{Found, Log, LogError, RunInfo, Store};
+use delm_core::ids::{Digest, Seq};
+use delm_engine::{Loaded, load, load_at};
+use delm_log::{Found, Log, LogError, RunInfo, Store, WholeLog};
 
 use crate::error::{CliError, Exit};
 use crate::refs::{RunName, RunRef};
@@ -41,7 +41,8 @@ pub(crate) struct Reading {
 impl Reading {
     /// The runs of an open store.
     pub(crate) fn of_store(store: Arc<Store>) -> Self {
-        Self { log: store.clone(), store: Some(store), driven: None, only: None }
+        let log: Arc<dyn Log> = store.clone();
+        Self { log: Arc::new(WholeLog::new(log)), store: Some(store), driven: None, only: None }
     }
 
     /// The same, in the process that drives a run of the store.
@@ -116,13 +117,17 @@ impl Reading {
 
     fn name_of(&self, info: &RunInfo) -> Result<Option<String>, CliError> {
         let first = self.log.entry(&info.run, info.first).map_err(log_error)?;
-        let Some(Event::RunStarted(started)) = first.as_ref().and_then(|first| first.entry.events.first())
-        else {
-            return Ok(None);
-        };
-        let Some(name) = started.name else { return Ok(None) };
+        let Some(name) = first.as_ref().and_then(name_given) else { return Ok(None) };
         let found = self.log.blob(&info.run, &name).map_err(log_error)?;
         Ok(found.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// A run folded up to and with one of its entries.
+    ///
+    /// # Errors
+    /// Exit 4 if an entry breaks a law.
+    pub(crate) fn load_at(&self, run: Digest, seq: Seq) -> Result<Loaded, CliError> {
+        load_at(&self.log, run, seq).map_err(|error| load_error(&error, run))
     }
 
     /// A run folded to its head.
@@ -158,6 +163,18 @@ fn unknown_prefix(prefix: &str) -> &'static str {
     match digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit())) {
         true => "`delm ls` lists the runs; a label of the last run goes to `delm cat LABEL`",
         false => "`delm ls` lists the runs",
+    }
+}
+
+/// The name that a run's first own entry gives it, as a blob.
+pub(crate) fn name_given(first: &Sealed) -> Option<Digest> {
+    let first = first.entry.events.first()?;
+    if let Event::RunStarted(started) = first {
+        started.name
+    } else if let Event::RunForked(forked) = first {
+        forked.name
+    } else {
+        None
     }
 }
 

@@ -3,8 +3,6 @@
 //! Refuses a position past the head, one that several entries share, and one that no entry has. An entry that is named by
 //! its id or by what it made is looked for from the first on.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "verbs that take a position come one by one"))]
-
 use std::ops::ControlFlow;
 
 use delm_core::entry::Sealed;

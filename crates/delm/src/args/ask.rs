@@ -1,15 +1,16 @@
-//! Arguments of the verbs that work on a run: `demo`, `run`, `resume`, `cancel`.
+//! Arguments of the verbs that work on a run: `demo`, `run`, `resume`, `fork`, `cancel`.
 //!
 //! Refuses to fill in what is missing: a flag that was not given leaves the matter to the settings.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use delm_core::ids::FactId;
 
 use super::Later;
 use super::value::{Param, SetLimit, budget_tokens, budget_usd, param, set_limit, span_ms};
 use crate::error::CliError;
-use crate::refs::{RunName, RunRef};
+use crate::refs::{RunAt, RunName, RunRef};
 
 /// Something switched off to see what it is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -64,13 +65,13 @@ pub(crate) struct RunArgs {
     pub(crate) budget: Budget,
 }
 
-impl RunArgs {
-    /// What was asked for and comes later.
-    pub(super) fn later(&self) -> Later {
-        let hierarchy = self.ablate.contains(&Ablate::Hierarchy);
-        hierarchy.then_some(("--ablate hierarchy", "`--ablate verdicts` and `--ablate sharing` are there"))
-    }
+/// What was asked for and comes later.
+pub(super) fn later(ablate: &[Ablate]) -> Later {
+    let hierarchy = ablate.contains(&Ablate::Hierarchy);
+    hierarchy.then_some(("--ablate hierarchy", "`--ablate verdicts` and `--ablate sharing` are there"))
+}
 
+impl RunArgs {
     /// Finds the question: `run --docs notes/ "Who?"` gives it to `--docs`, which takes all it can get.
     ///
     /// The last value of `--docs` is the question if none was given elsewhere, it reads like one (white space, or a
@@ -169,6 +170,46 @@ pub(crate) struct Resume {
     /// Address of an OpenAI-compatible server
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
+}
+
+/// `delm fork`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ForkArgs {
+    /// The run, and behind `@` the entry it is left at: a seq, `head`, `head~N`, an entry's id, or a label; without, all of
+    /// it, or of a run that ended all before its end
+    #[arg(value_name = "RUN[@POS]")]
+    pub(crate) run: Option<RunAt>,
+
+    /// Withdraw a fact, and work out again what builds on it; may be given again
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) drop: Vec<FactId>,
+
+    /// Only begin it: `delm resume` goes on with it
+    #[arg(long)]
+    pub(crate) no_start: bool,
+
+    /// Name the fork: 1-64 of a-z 0-9 . _ - with a letter from g to z, unique in the store
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<RunName>,
+
+    /// Change a limit of the run (see `delm config limits`); may be given again
+    #[arg(long, value_name = "LIMIT=VALUE", value_parser = set_limit)]
+    pub(crate) set: Vec<SetLimit>,
+
+    /// Switch something off; what was switched off before stays so
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) ablate: Vec<Ablate>,
+
+    /// Say what would be shared, dropped and changed; call nobody, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) team: Team,
+
+    /// What the fork may spend, counted from where it begins
+    #[command(flatten)]
+    pub(crate) budget: Budget,
 }
 
 /// `delm cancel`.

@@ -12,7 +12,7 @@ use super::Cli;
 
 /// The verbs in groups, in the order one meets them. A test holds this against the tree.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Ask", &["demo", "run", "resume", "cancel"]),
+    ("Ask", &["demo", "run", "resume", "fork", "cancel"]),
     ("Look", &["ls", "show", "log", "queue", "agents", "facts", "calls", "cat", "unfold"]),
     ("Check", &["verify", "replay", "check", "export"]),
     ("Upkeep", &["doctor", "config", "rm", "backup", "schema", "completions"]),
@@ -31,6 +31,14 @@ pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("resume", &["delm resume", "delm resume 7f3a --budget-usd 2 --deadline 30m"]),
+    (
+        "fork",
+        &[
+            "delm fork light --drop F3",
+            "delm fork 7f3a@F12 --model ollama::qwen3:8b --name other-model",
+            "delm fork last@head~4 --set attempts_max=5 --no-start",
+        ],
+    ),
     ("cancel", &["delm cancel 7f3a"]),
     ("ls", &["delm ls", "delm ls --resumable --since 2h", "delm ls --name 'light-*' --json"]),
     ("show", &["delm show", "delm show light --json", "delm show replays/light.jsonl"]),

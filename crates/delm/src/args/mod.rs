@@ -92,6 +92,8 @@ pub(crate) enum Drive {
     Run(Box<ask::RunArgs>),
     /// Go on with a run after a crash, a stop or a spent budget
     Resume(ask::Resume),
+    /// Begin another run from where one stood, with something changed
+    Fork(Box<ask::ForkArgs>),
     /// End a live or paused run
     Cancel(ask::Cancel),
 }
@@ -201,7 +203,8 @@ impl Cli {
     /// Exit 2, naming the flag.
     pub(crate) fn refuse_later(&self) -> Result<(), CliError> {
         let later = match &self.verb {
-            Verb::Drive(Drive::Run(run)) => run.later(),
+            Verb::Drive(Drive::Run(run)) => ask::later(&run.ablate),
+            Verb::Drive(Drive::Fork(fork)) => ask::later(&fork.ablate),
             Verb::Read(Read::Export(export)) => export.later(),
             Verb::Read(Read::Verify(verify)) => verify.later(),
             Verb::Read(Read::Replay(replay)) => replay.later(),

@@ -48,7 +48,7 @@ fn every_verb_is_in_one_group_and_has_examples() {
 
 #[test]
 fn verbs_are_those_of_the_contract() {
-    let contract = "demo run resume cancel ls show log queue agents facts calls cat unfold export verify replay check rm backup doctor schema config completions";
+    let contract = "demo run resume fork cancel ls show log queue agents facts calls cat unfold export verify replay check rm backup doctor schema config completions";
     let in_tree: BTreeSet<_> =
         help::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     assert_eq!(in_tree, contract.split(' ').map(str::to_owned).collect());

@@ -107,7 +107,8 @@ impl Plan {
     }
 }
 
-fn agent(model: &str) -> AgentSpec {
+/// A worker with a model.
+pub(super) fn agent(model: &str) -> AgentSpec {
     let kind = if model == BUILTIN { AgentKind::Builtin } else { AgentKind::Model };
     AgentSpec { kind, principal: String::new(), model: model.to_owned(), program: None }
 }

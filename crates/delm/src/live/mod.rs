@@ -1,4 +1,4 @@
-//! The verbs that drive a run: `demo`, `run`, `resume`, `cancel`.
+//! The verbs that drive a run: `demo`, `run`, `resume`, `fork`, `cancel`.
 //!
 //! Refuses to decide and to write entries: it gathers what a run begins with, hands it to the engine, shows what is
 //! published, and turns the end into an exit code.
@@ -7,6 +7,7 @@ mod begin;
 mod demo;
 mod desk;
 mod dry_run;
+mod fork;
 mod going_on;
 mod models;
 mod owner;
@@ -25,7 +26,7 @@ use delm_log::{Log, OpenError, Store};
 
 use crate::access::{Opened, Opening, Reading, log_error, open_error};
 use crate::args::Drive;
-use crate::args::ask::{Cancel, Resume, RunArgs};
+use crate::args::ask::{Cancel, ForkArgs, Resume, RunArgs};
 use crate::args::value::Wait;
 use crate::config::Settings;
 use crate::environment::Environment;
@@ -89,6 +90,7 @@ pub(crate) fn run(drive: Drive, list: &[String], live: Live<'_>) -> Result<Exit,
         Drive::Demo(_) => demo(live),
         Drive::Run(args) => begin(*args, live),
         Drive::Resume(args) => resume(args, list, live),
+        Drive::Fork(args) => fork(*args, live),
         Drive::Cancel(args) => cancel(&args, list, live),
     }
 }
@@ -145,6 +147,44 @@ fn resume(args: Resume, list: &[String], mut live: Live<'_>) -> Result<Exit, Cli
     live.drive(stage, &path, store, workers, start, false)
 }
 
+fn fork(args: ForkArgs, mut live: Live<'_>) -> Result<Exit, CliError> {
+    let at = args.run.clone().unwrap_or_default();
+    refuse_export(&at.run)?;
+    let path = live.settings.store();
+    let mut stage = Stage::new()?;
+    // Another process that holds the store is not asked: a fork needs the store for as long as it goes on.
+    let opening = Opening::new(&path, false, live.wait, "fork");
+    let opened = stage.until_signal(move || Ok(opening.past_readers()))?;
+    let store = live.ours(opened)?;
+    if let Some(name) = &args.name {
+        live.refuse_taken(&Reading::of_store(store.clone()), name.as_str())?;
+    }
+    let (settings, environment) = (live.settings.clone(), live.environment.clone());
+    let reading = Reading::of_store(store.clone());
+    let (dry, at_rest) = (args.dry_run, args.no_start);
+    let plan = stage.until_signal(move || fork::plan(&reading, &at, &args, &settings, &environment))?;
+    fork::say(&plan, live.output)?;
+    if dry {
+        fork::document(&plan, live.output)?;
+        drop(plan);
+        return close(store).map(|()| Exit::Success);
+    }
+    let fork::Plan { origin, fork, blobs, workers, .. } = plan;
+    if at_rest {
+        let log: Arc<dyn Log> = store.clone();
+        let begun = delm_engine::fork_at_rest(&log, &SystemClock::default(), &origin, fork, blobs);
+        let run = begun.map_err(start_error)?;
+        drop((log, origin));
+        fork::begun(&Reading::of_store(store.clone()), run, live.output)?;
+        return close(store).map(|()| Exit::Success);
+    }
+    let start = {
+        let workers = workers.clone();
+        move |log, clock| delm_engine::fork(log, clock, workers, origin, fork, blobs)
+    };
+    live.drive(stage, &path, store, workers, start, false)
+}
+
 fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, CliError> {
     refuse_export(&args.run)?;
     let path = live.settings.store();
@@ -165,7 +205,8 @@ fn cancel(args: &Cancel, list: &[String], mut live: Live<'_>) -> Result<Exit, Cl
 fn refuse_export(reference: &RunRef) -> Result<(), CliError> {
     match reference {
         RunRef::Export(path) => {
-            Err(CliError::usage(format!("{} is an export: it can be read, not changed", path.display())))
+            Err(CliError::usage(format!("{} is an export: it can be read, not changed", path.display()))
+                .hint("name a run of the store; `delm ls` lists them"))
         }
         RunRef::Last | RunRef::Prefix(_) | RunRef::Name(_) => Ok(()),
     }

@@ -55,7 +55,7 @@ pub(crate) fn of_run(
     Ok((plan, providers))
 }
 
-fn ablation(what: &Ablate) -> Ablation {
+pub(super) fn ablation(what: &Ablate) -> Ablation {
     match what {
         Ablate::Verdicts => Ablation::Verdicts,
         Ablate::Sharing => Ablation::Sharing,

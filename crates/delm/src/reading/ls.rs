@@ -4,12 +4,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use delm_core::event::Event;
 use delm_log::RunInfo;
 use delm_wire::view::{LsItem, LsTag, RunOutcome};
 
 use super::fold::whole;
-use crate::access::{Reading, log_error};
+use crate::access::{Reading, log_error, name_given};
 use crate::args::read::{Ls, OutcomeFilter};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -84,8 +83,7 @@ fn item(args: &Ls, reading: &Reading, info: &RunInfo) -> Result<Option<LsItem>, 
             return Ok(None);
         }
         if let Some(glob) = &args.name {
-            let Some(Event::RunStarted(started)) = first.entry.events.first() else { return Ok(None) };
-            let Some(name) = started.name else { return Ok(None) };
+            let Some(name) = name_given(&first) else { return Ok(None) };
             let name = reading.log.blob(&info.run, &name).map_err(log_error)?.bytes();
             if !name.is_some_and(|name| fast_glob::glob_match(glob.as_bytes(), &*name)) {
                 return Ok(None);

@@ -107,6 +107,9 @@ fn decided_under(run: &Run, view: &ShowView, output: &mut Output) -> Result<(), 
     if let Some(name) = &view.name {
         named(output, "name", name)?;
     }
+    if let Some(origin) = &view.origin {
+        named(output, "forked from", &format!("{} behind entry {}", origin.run.0, origin.seq))?;
+    }
     named(
         output,
         "begun",

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use delm_core::event::Event;
 use delm_log::{HideError, Log as _, OpenError, Store};
 use delm_wire::name::Word;
 use delm_wire::view::{BackedUp, BackupTag, Removed, RmTag};
 
 use super::fold::info;
-use crate::access::{Reading, log_error, open_error};
+use crate::access::{Reading, log_error, name_given, open_error};
 use crate::args::upkeep::{Backup, Rm};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -28,9 +27,7 @@ pub(super) fn rm(args: &Rm, reading: &Reading, output: &mut Output) -> Result<Ex
     let info = info(reading, run)?;
     let first = reading.log.entry(&run, info.first).map_err(log_error)?;
     let mut name = None;
-    if let Some(Event::RunStarted(started)) = first.as_ref().and_then(|first| first.entry.events.first())
-        && let Some(hash) = started.name
-    {
+    if let Some(hash) = first.as_ref().and_then(name_given) {
         name = reading.log.blob(&run, &hash).map_err(log_error)?.bytes();
     }
     let name = name.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

@@ -187,7 +187,9 @@ fn missing(
         let Some(last) = page.last() else { break };
         after = Some(last.hash);
         for blob in &page {
-            if !blob.redacted || loaded.run.redacted().contains_key(&blob.hash) {
+            // What is of a fork's prefix its origin may have redacted since, and says so itself.
+            let shared = loaded.run.origin().is_some_and(|origin| blob.seq <= origin.head.seq);
+            if !blob.redacted || shared || loaded.run.redacted().contains_key(&blob.hash) {
                 wanted.remove(&blob.hash);
             }
         }

@@ -2,8 +2,6 @@
 //!
 //! Refuses to look anything up: whether there is such an entry, and which, `access` says.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "verbs that take a position come one by one"))]
-
 use std::fmt;
 use std::str::FromStr;
 

@@ -26,6 +26,9 @@ pub(crate) fn layer(cli: &Cli) -> Layer {
             flags.budget(&resume.budget);
             flags.maybe("--base-url", &["provider", "openai", "base_url"], resume.base_url.as_ref());
         }
+        Verb::Drive(Drive::Fork(fork)) => {
+            flags.maybe("--base-url", &["provider", "openai", "base_url"], fork.team.base_url.as_ref());
+        }
         Verb::Drive(Drive::Cancel(_)) | Verb::Read(_) | Verb::Aside(_) => {}
     }
     flags.0
