@@ -14,7 +14,7 @@ use super::World;
 /// Checks everything after an accepted command.
 pub fn check(world: &World) {
     claims(&world.run);
-    queue(&world.run);
+    queue(world);
     context(&world.run);
     ledger(&world.run);
     newest(world);
@@ -57,9 +57,25 @@ fn claims(run: &Run) {
     );
 }
 
-fn queue(run: &Run) {
-    let begun = run.started().map_or(0, |started| started.limits.attempts_max);
-    let attempts_max = run.limits().attempts_max.max(begun);
+/// The most attempts that the run ever allowed: a limit that is lowered leaves what had failed before.
+fn attempts_ever(world: &World) -> u64 {
+    let events = world.log.iter().flat_map(|sealed| &sealed.entry.events);
+    let most = events.flat_map(|event| match event {
+        Event::RunStarted(started) => vec![started.limits.attempts_max],
+        Event::RunResumed(delm_core::event::RunResumed { changes, .. })
+        | Event::RunForked(delm_core::event::RunForked { changes, .. }) => changes
+            .iter()
+            .filter(|change| change.limit == "attempts_max")
+            .map(|change| change.value)
+            .collect(),
+        _ => Vec::new(),
+    });
+    // The newest entry may not be in the log yet.
+    most.chain([world.run.limits().attempts_max]).max().unwrap_or(0)
+}
+
+fn queue(world: &World) {
+    let (run, attempts_max) = (&world.run, attempts_ever(world));
     let mut unsettled = 0;
     for (job, state) in run.jobs().iter() {
         assert!(u64::from(state.failures) <= attempts_max, "I-10: {job} failed {} times", state.failures);
