@@ -169,4 +169,10 @@ mod tests {
         }
         assert_eq!(invariants().len(), 47);
     }
+    #[test]
+    fn they_are_called_by_number_and_their_judges_by_words() {
+        assert_eq!(Invariant::Independence.to_string(), "I-12");
+        let words = [Judge::Log, Judge::LogInPart, Judge::Elsewhere].map(Judge::word);
+        assert_eq!(words, ["log", "log in part", "elsewhere"]);
+    }
 }

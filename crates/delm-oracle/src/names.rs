@@ -13,8 +13,6 @@ pub(crate) mod role {
     pub(crate) const REASON: u8 = 1;
     /// A gist: bounded in tokens.
     pub(crate) const GIST: u8 = 2;
-    /// The text of a source: units lie in it.
-    pub(crate) const SOURCE: u8 = 4;
 }
 
 /// A named blob, the first entry that names it, and its roles.
@@ -33,7 +31,8 @@ impl Named {
     }
 
     pub(crate) fn seq(&self) -> u64 {
-        self.seq.iter().fold(0, |seq, byte| (seq << 8) | u64::from(*byte))
+        let [a, b, c, d, e] = self.seq;
+        u64::from_be_bytes([0, 0, 0, a, b, c, d, e])
     }
 }
 
@@ -114,6 +113,35 @@ mod tests {
         assert!(sorted.windows(2).all(|pair| pair[0].hash < pair[1].hash));
         let seventh = sorted.iter().find(|named| named.hash == hash(7).0).unwrap();
         assert_eq!((seventh.seq(), seventh.roles), (7, role::GIST | role::REASON));
+        let last = sorted.iter().find(|named| named.hash == hash(19_999).0).unwrap();
+        assert_eq!((last.seq(), last.roles), (19_999, role::GIST | role::REASON));
         assert_eq!(size_of::<Named>(), 38);
+    }
+    #[test]
+    fn what_is_held_stays_near_what_is_known_and_is_seldom_sorted() {
+        let mut names = Names::default();
+        let (mut most, mut sorted) = (0, 0);
+        for n in 0..60_000_u32 {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&(n % 20_000).wrapping_mul(0x9E37_79B9).to_be_bytes());
+            names.add(&Hash(bytes), u64::from(n), role::PLAIN);
+            most = most.max(names.names.len());
+            sorted += usize::from(names.names.len() == names.settled + 1);
+        }
+        assert!(most <= 30_000, "{most} names held of 20,000");
+        assert!(sorted <= 10, "sorted {sorted} times");
+    }
+
+    #[test]
+    fn names_that_come_again_and_again_are_held_once() {
+        let mut names = Names::default();
+        for seq in 0..1_000 {
+            for first in [1, 2] {
+                let mut bytes = [0; 32];
+                bytes[0] = first;
+                names.add(&Hash(bytes), seq, role::PLAIN);
+            }
+        }
+        assert_eq!(names.names.len(), 2);
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod broken;
+mod edges;
 mod kit;
 mod large;
 mod runs;

@@ -96,7 +96,7 @@ impl Entry {
 impl EventAt {
     fn read(all: &[u8], bytes: &mut Bytes<'_>, keys: &Keys) -> Result<Self, Bad> {
         let start = bytes.at();
-        let code = u16::read(bytes)?;
+        let code = bytes.narrow()?;
         let Some(kind) = Event::name_of(code) else {
             return Err(Bad { at: start, what: BadBytes::Kind(code) });
         };
@@ -110,5 +110,18 @@ impl EventAt {
         let event = Event::read(code, &mut Bytes::new(bytes.take(length)?, body_at))?;
         let hash = keys.event(all.get(start..bytes.at()).unwrap_or_default());
         Ok(Self { hash, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_a_largest_length() {
+        let why = |length| Entry::read(&vec![0; length], &Keys::default()).map(|_| ()).unwrap_err().what;
+        assert_eq!(why(ENTRY_BYTES_MAX), BadBytes::Format(0));
+        assert_eq!(why(ENTRY_BYTES_MAX + 1), BadBytes::Long(ENTRY_BYTES_MAX + 1));
+        assert_eq!(why(ENTRY_BYTES_MAX + 2), BadBytes::Long(ENTRY_BYTES_MAX + 2));
     }
 }

@@ -8,7 +8,7 @@ use super::{Bad, Bytes, Field};
 use crate::json::{Json, hex};
 
 /// Thirty-two bytes: of an entry, a blob or a request.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Hash(pub(crate) [u8; 32]);
 
 impl fmt::Display for Hash {
@@ -17,17 +17,9 @@ impl fmt::Display for Hash {
     }
 }
 
-impl fmt::Debug for Hash {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
-}
-
 impl Field for Hash {
     fn read(bytes: &mut Bytes<'_>) -> Result<Self, Bad> {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(bytes.take(32)?);
-        Ok(Self(hash))
+        bytes.array().map(Self)
     }
     fn show(&self, out: &mut Json) {
         out.hex(&self.0);
@@ -40,9 +32,7 @@ pub(crate) struct Nonce([u8; 16]);
 
 impl Field for Nonce {
     fn read(bytes: &mut Bytes<'_>) -> Result<Self, Bad> {
-        let mut nonce = [0; 16];
-        nonce.copy_from_slice(bytes.take(16)?);
-        Ok(Self(nonce))
+        bytes.array().map(Self)
     }
     fn show(&self, out: &mut Json) {
         out.hex(&self.0);
@@ -160,15 +150,6 @@ impl Field for Subject {
 pub(crate) enum Label {
     Fact(FactId),
     Unit(UnitId),
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fact(fact) => fact.fmt(out),
-            Self::Unit(unit) => unit.fmt(out),
-        }
-    }
 }
 
 impl Field for Label {

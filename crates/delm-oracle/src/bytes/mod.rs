@@ -108,22 +108,34 @@ impl<'a> Bytes<'a> {
         self.take(1).map(|taken| taken.first().copied().unwrap_or_default())
     }
 
+    /// So many bytes.
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
     /// A variable-length integer in its one spelling.
     pub(crate) fn integer(&mut self) -> Result<u64, Bad> {
         let start = self.at;
-        let wide =
-            |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
         let (value, least) = match self.byte()? {
             short @ 0..=250 => (u64::from(short), 0),
-            251 => (wide(self.take(2)?), 251),
-            252 => (wide(self.take(4)?), 1 << 16),
-            253 => (wide(self.take(8)?), 1 << 32),
+            251 => (u64::from(u16::from_le_bytes(self.array()?)), 251),
+            252 => (u64::from(u32::from_le_bytes(self.array()?)), 1 << 16),
+            253 => (u64::from_le_bytes(self.array()?), 1 << 32),
             _ => return Err(Bad { at: start, what: BadBytes::Spelling }),
         };
         if value < least {
             return Err(Bad { at: start, what: BadBytes::Spelling });
         }
         Ok(value)
+    }
+
+    /// An integer that a field of this type can hold.
+    pub(crate) fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T, Bad> {
+        let at = self.at;
+        let value = self.integer()?;
+        T::try_from(value).map_err(|_| Bad { at, what: BadBytes::Range(value) })
     }
 
     /// A length, or a number of items of at least one byte each.
@@ -167,20 +179,7 @@ impl Field for u64 {
 
 impl Field for u32 {
     fn read(bytes: &mut Bytes<'_>) -> Result<Self, Bad> {
-        let at = bytes.at();
-        let value = bytes.integer()?;
-        Self::try_from(value).map_err(|_| Bad { at, what: BadBytes::Range(value) })
-    }
-    fn show(&self, out: &mut Json) {
-        out.number(u64::from(*self));
-    }
-}
-
-impl Field for u16 {
-    fn read(bytes: &mut Bytes<'_>) -> Result<Self, Bad> {
-        let at = bytes.at();
-        let value = bytes.integer()?;
-        Self::try_from(value).map_err(|_| Bad { at, what: BadBytes::Range(value) })
+        bytes.narrow()
     }
     fn show(&self, out: &mut Json) {
         out.number(u64::from(*self));

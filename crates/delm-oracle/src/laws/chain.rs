@@ -10,7 +10,7 @@ use crate::bytes::{Entry, Event, FactId, RunForked, Subject};
 use crate::invariant::Invariant as I;
 use crate::names::role;
 use crate::report::shown;
-use crate::run::{Ledger, Status};
+use crate::run::Status;
 
 impl Court {
     /// I-8: time never goes back.
@@ -80,8 +80,8 @@ impl Court {
         self.run.stops.clear();
         self.run.paused = false;
         // It counts its own spending apart; what is reserved by inherited calls goes as they are closed.
-        let Ledger { reserved_microusd, reserved_tokens, .. } = self.run.ledger;
-        self.run.ledger = Ledger { reserved_microusd, reserved_tokens, ..Ledger::default() };
+        let ledger = &mut self.run.ledger;
+        (ledger.spent_microusd, ledger.spent_tokens) = (0, 0);
     }
 
     /// I-40: a fork begins without claims and calls of its parent.
@@ -153,7 +153,7 @@ impl Court {
             Event::RunEnded(it) => it.reason.iter().for_each(|reason| add(reason, role::REASON)),
             Event::SourceAdded(it) => {
                 add(&it.name, role::PLAIN);
-                add(&it.text, role::SOURCE);
+                add(&it.text, role::PLAIN);
             }
             Event::SourceSkipped(it) => {
                 add(&it.name, role::PLAIN);

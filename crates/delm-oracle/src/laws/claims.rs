@@ -328,12 +328,11 @@ impl Court {
         let at = self.run.at;
         for fence in std::mem::take(&mut self.frame.due) {
             let landed = self.frame.landing.as_ref().is_some_and(|landing| landing.fence == fence);
-            let lives = self.run.deadlines.first().is_some_and(|(deadline, _)| *deadline <= at)
-                && self.run.live.get(&fence).is_some_and(|claim| claim.deadline <= at);
-            let renewed = self.run.live.get(&fence).is_some_and(|claim| claim.deadline > at);
-            // I-5: while a deadline is due, nothing but its expiry is accepted; a new writer may resume first.
+            let lives = self.run.live.contains_key(&fence);
+            // I-5: while a deadline is due, nothing but its expiry is accepted, and no renewal comes in time; a new
+            // writer may resume first.
             self.require(
-                self.frame.resumed || self.frame.forked || !(landed || lives || renewed),
+                self.frame.resumed || self.frame.forked || !(landed || lives),
                 I::ExpiryIsCaused,
                 |_| format!("fence {fence} to expire before anything else at {at}"),
                 |_| format!("its claim {}", if landed { "brought a draft" } else { "lives on" }),

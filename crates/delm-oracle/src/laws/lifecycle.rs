@@ -158,7 +158,8 @@ impl Court {
     }
 
     fn stopped(&self) -> bool {
-        self.run.ended || self.run.paused || !self.run.stops.is_empty()
+        // A pause is for a stop, which stays until the run is resumed.
+        self.run.ended || !self.run.stops.is_empty()
     }
 
     pub(super) fn expanded(&mut self, expanded: &Expanded) {

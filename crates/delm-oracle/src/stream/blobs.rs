@@ -136,7 +136,7 @@ impl Blobs {
                 }
             }
         }
-        let least = if named.roles & role::SOURCE == 0 { None } else { self.sources.get(&Hash(named.hash)) };
+        let least = self.sources.get(&Hash(named.hash));
         if let Some(least) = least.filter(|least| **least > bytes.len() as u64) {
             let found = format!("a text of {} bytes", bytes.len());
             broken(Invariant::GistBounded, format!("a source as long as its units, {least} bytes"), found);

@@ -56,7 +56,7 @@ pub(super) fn hash_first(text: &[u8]) -> Option<([u8; 32], &[u8])> {
                 b'a'..=b'f' => digit - b'a' + 10,
                 _ => return None,
             };
-            *byte = (*byte << 4) | value;
+            *byte = *byte * 16 + value;
         }
     }
     Some((hash, rest))

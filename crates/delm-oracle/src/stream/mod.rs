@@ -200,9 +200,9 @@ impl Auditor {
         Report { run: begun, head, findings: self.court.findings.take(), fault: self.fault, ..self.report }
     }
 
-    fn too_long(&mut self) {
+    fn too_long(&mut self, most: u64) {
         self.line += 1;
-        self.fault = Some(Fault { line: self.line, what: Damage::LongLine(LINE_BYTES_MAX) });
+        self.fault = Some(Fault { line: self.line, what: Damage::LongLine(most) });
     }
 }
 
@@ -210,21 +210,42 @@ impl Auditor {
 ///
 /// # Errors
 /// Only those of reading: what is wrong with what was read is in the report.
-pub fn audit(mut stream: impl BufRead) -> io::Result<Report> {
+pub fn audit(stream: impl BufRead) -> io::Result<Report> {
+    audit_lines(stream, LINE_BYTES_MAX)
+}
+
+/// Audits a stream, reading no line of `most` bytes or more.
+fn audit_lines(mut stream: impl BufRead, most: u64) -> io::Result<Report> {
     let mut auditor = Auditor::new();
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = io::Read::take(&mut stream, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+        let read = io::Read::take(&mut stream, most).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(auditor.finish());
         }
-        if read as u64 == LINE_BYTES_MAX {
-            auditor.too_long();
+        if read as u64 == most {
+            auditor.too_long(most);
             return Ok(auditor.finish());
         }
         if auditor.line(&line).is_err() {
             return Ok(auditor.finish());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_not_read_to_its_end() {
+        let text = include_str!("../../tests/runs/alone.jsonl");
+        let header = text.split_inclusive('\n').next().unwrap_or_default();
+        let most = header.len() as u64 + 1;
+        let report = audit_lines(text.as_bytes(), most).unwrap();
+        assert_eq!(report.fault, Some(Fault { line: 2, what: Damage::LongLine(most) }));
+        let report = audit_lines(text.as_bytes(), LINE_BYTES_MAX).unwrap();
+        assert!(report.is_clean(), "{report:#?}");
     }
 }
