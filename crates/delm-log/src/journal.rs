@@ -106,23 +106,10 @@ impl Journal {
 
     fn write(&mut self, header: &[u8], body: &[u8], blobs: &[&[u8]]) -> Result<(), LogError> {
         let path = self.segments.path(self.end.place.segment);
-        let failed = |error| io_error("write", &path, error);
-        let mut offset = self.end.place.offset;
-        self.buffer.clear();
-        for piece in [header, body].into_iter().chain(blobs.iter().copied()) {
-            if (self.buffer.len() + piece.len()) as u64 > COPY_BYTES_MAX && !self.buffer.is_empty() {
-                self.file.write_all_at(&self.buffer, offset).map_err(failed)?;
-                offset += self.buffer.len() as u64;
-                self.buffer.clear();
-            }
-            if piece.len() as u64 > COPY_BYTES_MAX {
-                self.file.write_all_at(piece, offset).map_err(failed)?;
-                offset += piece.len() as u64;
-            } else {
-                self.buffer.extend_from_slice(piece);
-            }
-        }
-        self.file.write_all_at(&self.buffer, offset).map_err(failed)
+        let pieces = [header, body].into_iter().chain(blobs.iter().copied());
+        let put = |bytes: &[u8], offset| self.file.write_all_at(bytes, offset);
+        put_together(&mut self.buffer, self.end.place.offset, pieces, put)
+            .map_err(|error| io_error("write", &path, error))
     }
 
     fn sync(&self) -> Result<(), LogError> {
@@ -163,6 +150,30 @@ impl Journal {
     }
 }
 
+/// Puts pieces one behind the other from `offset` on: small ones are copied together first, large ones go as they are.
+fn put_together<'a>(
+    buffer: &mut Vec<u8>,
+    mut offset: u64,
+    pieces: impl Iterator<Item = &'a [u8]>,
+    put: impl Fn(&[u8], u64) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    buffer.clear();
+    for piece in pieces {
+        if (buffer.len() + piece.len()) as u64 > COPY_BYTES_MAX {
+            put(buffer, offset)?;
+            offset += buffer.len() as u64;
+            buffer.clear();
+        }
+        if piece.len() as u64 > COPY_BYTES_MAX {
+            put(piece, offset)?;
+            offset += piece.len() as u64;
+        } else {
+            buffer.extend_from_slice(piece);
+        }
+    }
+    put(buffer, offset)
+}
+
 /// Creates a segment file with its header, durable by content and by name.
 pub(crate) fn create_segment(segments: &Segments, header: SegmentHeader) -> Result<File, LogError> {
     let path = segments.path(header.segment);
@@ -184,6 +195,31 @@ pub(crate) const FIRST_SEGMENT: SegmentHeader =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Small pieces make one call, of up to the limit exactly; the bytes are in their order whatever is large.
+    #[test]
+    fn pieces_are_written_in_order_and_small_ones_together() {
+        const MAX: usize = 4 << 20;
+        let cases: [(&[usize], &[usize]); 3] = [
+            (&[96, 100_000, MAX - 100_096], &[MAX]),
+            (&[96, 200, MAX + 1, 5, MAX, 7], &[296, MAX + 1, 5, MAX, 7]),
+            (&[96, 0, 3, MAX, MAX + 1], &[99, MAX, MAX + 1]),
+        ];
+        for (lens, expected) in cases {
+            let pieces: Vec<Vec<u8>> = (1u8..).zip(lens).map(|(fill, len)| vec![fill; *len]).collect();
+            let (written, calls) = (std::cell::RefCell::new(Vec::new()), std::cell::RefCell::new(Vec::new()));
+            let put = |bytes: &[u8], offset: u64| {
+                assert_eq!(offset, 1_000 + written.borrow().len() as u64);
+                written.borrow_mut().extend_from_slice(bytes);
+                calls.borrow_mut().extend((!bytes.is_empty()).then_some(bytes.len()));
+                Ok(())
+            };
+            let mut buffer = b"what was written before".to_vec();
+            put_together(&mut buffer, 1_000, pieces.iter().map(Vec::as_slice), put).unwrap();
+            assert!(written.into_inner() == pieces.concat());
+            assert_eq!(calls.into_inner(), expected);
+        }
+    }
 
     /// Where writes succeed and syncs do not: a commit that left the sync out would not notice.
     #[test]

@@ -10,7 +10,8 @@ use std::fs::{self, File, OpenOptions as Files};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use delm_log::{Found, Log, LogError, OpenError, OpenOptions, Scope, Store};
+use delm_core::entry::Blobs as _;
+use delm_log::{Found, Log, LogError, OpenError, OpenOptions, RunBlobs, Scope, Store};
 use kit::{Writer, blob, copy_tree, open, small};
 
 /// A small store with two runs, a redaction and several segments; closed in order.
@@ -114,6 +115,22 @@ fn every_flipped_byte_of_the_last_segment_is_refused_or_noticed() {
         writers.iter().flat_map(|w| w.blobs.iter().flatten()).map(|b| b.bytes.len()).sum();
     assert_eq!(opened, blob_bytes + "a secret".len());
     writers.iter().for_each(|writer| writer.assert_in(&open(&path).0));
+}
+
+/// To the core a damaged blob and an unknown one are both none; whoever asked must not take one for the other.
+#[test]
+fn a_damaged_blob_is_not_said_to_be_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, writers) = template(dir.path(), 64 << 20);
+    let segment = segments(&path).pop().unwrap();
+    let at = fs::read(&segment).unwrap().windows(10).position(|bytes| bytes == b"first text").unwrap();
+    let (store, _) = open(&path);
+    flip(&segment, at as u64);
+    let blobs = RunBlobs::new(&store, writers[0].run);
+    assert_eq!(blobs.blob(&blob("never written").hash), None);
+    assert_eq!(blobs.blob(&blob("first text").hash), None);
+    let error = blobs.finish().unwrap_err().to_string();
+    assert!(error.contains(&format!("is damaged at segment 1 offset {at}")), "{error}");
 }
 
 #[test]

@@ -6,7 +6,8 @@
 
 mod kit;
 
-use delm_log::{AppendError, Found, HideError, Log, MemoryLog, RedactError, WholeLog};
+use delm_core::entry::{Blobs, Head};
+use delm_log::{Append, AppendError, Found, HideError, Log, MemoryLog, RedactError, RunBlobs, WholeLog};
 use kit::{Writer, blob, ids, open};
 
 /// Runs one check on a memory log and on a store.
@@ -51,7 +52,7 @@ fn appends_are_judged_one_by_one() {
         let mut false_id = good.clone();
         false_id.entry.id = blob("y").hash;
         let mut elsewhere = good.clone();
-        elsewhere.entry = kit::entry(9, Some(delm_core::entry::Head { seq: 4, id: one.run }));
+        elsewhere.entry = kit::entry(9, Some(Head { seq: 4, id: one.run }));
         let mut other_run = Writer::begin(log, 7).next(&[]);
         other_run.entry = kit::entry(8, None);
         let outcomes =
@@ -193,7 +194,7 @@ fn a_fork_from_nowhere_is_refused() {
         let fork = Writer::fork(&elsewhere, 6, &other);
         let term = log.acquire(&fork.run).unwrap();
         let entry = fork.sealed[0].clone();
-        let append = delm_log::Append { run: fork.run, after: None, term, entry, blobs: vec![] };
+        let append = Append { run: fork.run, after: None, term, entry, blobs: vec![] };
         let outcomes = log.commit(vec![append, there]);
         assert!(matches!(outcomes[0], Err(AppendError::NoOrigin { .. })));
         assert_eq!(ids(&outcomes).iter().flatten().count(), 1);
@@ -246,4 +247,34 @@ fn what_a_fork_shares_is_found_under_it_and_nothing_else_of_its_origin() {
     // Of a run that is no fork everything is as before.
     assert_eq!(whole.entries(&one.run, 0, 9).unwrap(), log.entries(&one.run, 0, 9).unwrap());
     assert_eq!(whole.run(&three.run).unwrap(), log.run(&three.run).unwrap());
+}
+
+/// The entry is there, but the fork's chain comes from another one.
+#[test]
+fn a_fork_that_does_not_follow_the_entry_it_names_is_refused() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &[]);
+        let second = one.add(log, &[]);
+        let entry = kit::fork_entry(3, one.run, Head { seq: 0, id: second.id });
+        let term = log.acquire(&entry.id).unwrap();
+        let refused = log.commit(vec![Append { run: entry.id, after: None, term, entry, blobs: vec![] }]);
+        let named =
+            matches!(&refused[0], Err(AppendError::NoOrigin { owner, seq: 0, .. }) if *owner == one.run);
+        assert!(named, "{refused:?}");
+    });
+}
+
+#[test]
+fn the_blobs_of_a_run_are_given_as_the_core_asks_for_them() {
+    on_both(|log| {
+        let mut one = Writer::begin(log, 1);
+        one.add(log, &["text", "secret"]);
+        log.redact(&one.run, &blob("secret").hash).unwrap();
+        let blobs = RunBlobs::new(log, one.run);
+        assert_eq!(blobs.blob(&blob("text").hash).as_deref(), Some(b"text".as_slice()));
+        assert_eq!(blobs.blob(&blob("secret").hash), None);
+        assert_eq!(blobs.blob(&blob("never written").hash), None);
+        blobs.finish().unwrap();
+    });
 }

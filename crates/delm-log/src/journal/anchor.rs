@@ -19,7 +19,8 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Anchor {
     path: PathBuf,
     file: File,
-    next_slot: usize,
+    /// Where the next end goes, and where the one after it.
+    slots: [u64; 2],
     synced: Instant,
 }
 
@@ -40,7 +41,7 @@ impl Anchor {
             .truncate(false)
             .open(path)
             .map_err(|error| io_error("open", path, error))?;
-        let mut anchor = Self { path: path.to_path_buf(), file, next_slot: 0, synced: Instant::now() };
+        let mut anchor = Self { path: path.to_path_buf(), file, slots: SLOT_OFFSETS, synced: Instant::now() };
         anchor.pin(end)?;
         Ok(anchor)
     }
@@ -91,11 +92,10 @@ impl Anchor {
     }
 
     fn put(&mut self, end: End) -> Result<(), LogError> {
-        let [first, second] = SLOT_OFFSETS;
-        let offset = if self.next_slot == 0 { first } else { second };
-        let written = self.file.write_all_at(&end.to_slot(), offset);
+        let [next, other] = self.slots;
+        let written = self.file.write_all_at(&end.to_slot(), next);
         written.map_err(|error| io_error("write", &self.path, error))?;
-        self.next_slot = 1 - self.next_slot;
+        self.slots = [other, next];
         Ok(())
     }
 
@@ -110,5 +110,53 @@ impl Anchor {
         self.file.sync_data().map_err(|error| io_error("sync", &self.path, error))?;
         self.synced = Instant::now();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where writes succeed and syncs do not: who leaves the sync out does not notice.
+    #[test]
+    fn an_end_is_synced_when_it_is_pinned_and_when_the_last_sync_is_a_second_ago() {
+        let path = PathBuf::from("/dev/null");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let far = Duration::from_secs(3_600);
+        let mut anchor = Anchor { path, file, slots: SLOT_OFFSETS, synced: Instant::now() + far };
+        let unsynced = |outcome| matches!(outcome, Err(LogError::Io { action: "sync", .. }));
+        anchor.write(End::EMPTY).unwrap();
+        assert!(unsynced(anchor.pin(End::EMPTY)));
+        assert!(unsynced(anchor.sync()));
+        anchor.synced = Instant::now().checked_sub(SYNC_INTERVAL).unwrap();
+        assert!(unsynced(anchor.write(End::EMPTY)));
+    }
+
+    /// One torn write must leave the end before it.
+    #[test]
+    fn the_slot_of_the_end_before_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("anchor");
+        let mut anchor = Anchor::create(&path, End::EMPTY).unwrap();
+        let mut before = End::EMPTY;
+        for count in 1..6 {
+            let end = End { count, ..End::EMPTY };
+            anchor.write(end).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            let mut found = SLOT_OFFSETS.map(|at| {
+                let at = usize::try_from(at).unwrap();
+                End::from_slot(&bytes[at..at + SLOT_BYTES]).unwrap()
+            });
+            found.sort_by_key(|end| end.count);
+            assert_eq!(found, [before, end]);
+            before = end;
+        }
+    }
+
+    #[test]
+    fn an_anchor_that_cannot_be_read_is_not_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Anchor::read(dir.path()), Err(LogError::Io { action: "read", .. })));
+        assert!(matches!(Anchor::read(&dir.path().join("none")), Err(LogError::Corrupt(_))));
     }
 }

@@ -134,3 +134,69 @@ impl Segments {
         Corruption { path: self.path(place.segment), place: Some(place), what: what.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal whose first segments hold these bytes each.
+    fn segments_of(dir: &Path, count: u32, bytes: &[u8]) -> Segments {
+        let segments = Segments::new(dir);
+        (1..=count).for_each(|segment| fs::write(segments.path(segment), bytes).unwrap());
+        segments
+    }
+
+    /// Where files and directories open, and cannot be synced: who leaves the sync out does not notice.
+    #[test]
+    fn a_sync_that_fails_is_told() {
+        let unsynced = |outcome| matches!(outcome, Err(LogError::Io { action: "sync", .. }));
+        assert!(unsynced(sync_dir(Path::new("/proc/self"))));
+        let dir = tempfile::tempdir().unwrap();
+        let segments = Segments::new(dir.path());
+        std::os::unix::fs::symlink("/dev/null", segments.path(1)).unwrap();
+        assert!(unsynced(segments.sync(1)));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_listed_is_not_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(matches!(Segments::new(&file).list(), Err(LogError::Io { action: "list", .. })));
+        assert_eq!(Segments::new(&dir.path().join("gone")).list().unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn a_bounded_number_of_segments_stays_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let segments = segments_of(dir.path(), 40, b"x");
+        let open = || segments.open.lock().unwrap().len();
+        for segment in 1..=40 {
+            let file = segments.file(segment).unwrap();
+            assert!(Arc::ptr_eq(&file, &segments.file(segment).unwrap()), "opened once");
+            assert_eq!(open(), OPEN_FILES_MAX.min(usize::try_from(segment).unwrap()));
+        }
+    }
+
+    /// Exactly the bytes that were named, up to the last one there is, and none if one is not there.
+    #[test]
+    fn zeroes_go_where_they_should_and_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = vec![7; 2 * ZERO_CHUNK_BYTES + 100];
+        let there = whole.len() as u64;
+        for (offset, len) in [(0, 3), (1, 2), (5, 0), (90, ZERO_CHUNK_BYTES as u64 + 9), (10, there - 10)] {
+            let segments = segments_of(dir.path(), 1, &whole);
+            segments.zero(Place { segment: 1, offset }, len).unwrap();
+            let mut expected = whole.clone();
+            let range = usize::try_from(offset).unwrap()..usize::try_from(offset + len).unwrap();
+            expected[range].fill(0);
+            assert!(fs::read(segments.path(1)).unwrap() == expected, "{offset} {len}");
+        }
+        for (offset, len) in [(10, there - 9), (there + 1, 0), (u64::MAX, 2)] {
+            let segments = segments_of(dir.path(), 1, &whole);
+            let refused = segments.zero(Place { segment: 1, offset }, len);
+            assert!(matches!(refused, Err(LogError::Corrupt(_))), "{offset} {len}");
+            assert!(fs::read(segments.path(1)).unwrap() == whole, "nothing is written");
+        }
+    }
+}

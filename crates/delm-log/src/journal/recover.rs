@@ -338,6 +338,71 @@ mod tests {
         assert!(lengths > 10_000, "{lengths}");
     }
 
+    /// A crash leaves a new segment with a part of its header, or with all its length and not its bytes.
+    #[test]
+    fn a_segment_without_a_whole_header_is_torn_and_a_longer_one_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = new_home(dir.path());
+        let second = Segments::new(&home.journal()).path(2);
+        for (bytes, torn) in [(0u64, true), (95, true), (96, true), (97, false), (500, false)] {
+            std::fs::write(&second, vec![7; usize::try_from(bytes).unwrap()]).unwrap();
+            let recovered = recover(&home.journal(), &home.anchor(), 1 << 20);
+            if torn {
+                assert_eq!(recovered.unwrap().cut.map(|cut| cut.bytes), Some(bytes));
+            } else {
+                assert!(matches!(recovered, Err(LogError::Corrupt(_))), "{bytes}");
+            }
+            assert_eq!(second.exists(), !torn, "{bytes}");
+        }
+    }
+
+    /// Nothing is torn that lies before the last segment: what a whole header there contradicts is damage.
+    #[test]
+    fn a_segment_that_follows_another_record_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = new_home(dir.path());
+        let mut journal = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap().journal;
+        journal.append(Kind::Entries, &body(b"one"), &[b"one"]).unwrap();
+        let End { place, count, .. } = journal.end();
+        let previous = Digest::of_blob(b"another record");
+        let header = SegmentHeader { segment: 2, count, previous_bytes: place.offset, previous };
+        crate::journal::create_segment(journal.segments(), header).unwrap();
+        let recovered = recover(&home.journal(), &home.anchor(), 1 << 20);
+        let Err(LogError::Corrupt(corruption)) = recovered else { panic!("opened") };
+        assert_eq!(corruption.place, Some(Place { segment: 2, offset: 0 }));
+    }
+
+    /// A blob may hold how records begin, and even an earlier record: torn stays torn. A record that was written later
+    /// makes it damage, however many such images come before.
+    #[test]
+    fn images_of_records_in_a_torn_one_do_not_make_it_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = new_home(dir.path());
+        let mut journal = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap().journal;
+        journal.append(Kind::Entries, &body(b"one"), &[b"one"]).unwrap();
+        let anchor = std::fs::read(home.anchor()).unwrap();
+        let path = journal.segments().path(1);
+        let first = usize::try_from(journal.end().place.offset).unwrap();
+        let image = std::fs::read(&path).unwrap()[96..].to_vec();
+        let text = [b"dRec, dRec and ".as_slice(), &image, b"dRec"].concat();
+        journal.append(Kind::Entries, &body(&text), &[&text]).unwrap();
+        let torn = std::fs::read(&path).unwrap();
+        journal.append(Kind::Entries, &body(b"three"), &[b"three"]).unwrap();
+        let mut damaged = std::fs::read(&path).unwrap();
+        for len in [torn.len() - 1, torn.len() - 4, torn.len() - 20] {
+            std::fs::write(&path, &torn[..len]).unwrap();
+            std::fs::write(home.anchor(), &anchor).unwrap();
+            let recovered = recover(&home.journal(), &home.anchor(), 1 << 20).unwrap();
+            assert_eq!(recovered.cut.unwrap().bytes, (len - first) as u64);
+            assert_eq!(recovered.journal.end().place.offset, first as u64);
+        }
+        damaged[first + 100] ^= 1;
+        std::fs::write(&path, &damaged).unwrap();
+        std::fs::write(home.anchor(), &anchor).unwrap();
+        assert!(matches!(recover(&home.journal(), &home.anchor(), 1 << 20), Err(LogError::Corrupt(_))));
+        assert!(std::fs::read(&path).unwrap() == damaged, "nothing is cut");
+    }
+
     /// Any byte of either slot may be wrong, as long as the other is right.
     #[test]
     fn every_byte_of_a_slot_may_be_wrong() {

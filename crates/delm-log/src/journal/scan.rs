@@ -241,3 +241,35 @@ pub(crate) fn blob_places(record: &Record) -> Vec<(Digest, u64, Place)> {
     }
     places
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_beyond_the_last_byte_is_damage_and_not_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let segments = Segments::new(dir.path());
+        std::fs::write(segments.path(1), [0; 96]).unwrap();
+        let at = |offset| End { place: Place { segment: 1, offset }, ..End::EMPTY };
+        assert!(matches!(Scan::after(&segments, at(96), 1).unwrap().next(), Ok(None)));
+        assert!(matches!(Scan::after(&segments, at(97), 1).unwrap().next(), Err(LogError::Corrupt(_))));
+    }
+
+    /// What the disk does not give is no damage: nobody may be told that bytes are bad which were not seen.
+    #[test]
+    fn bytes_that_cannot_be_read_are_not_called_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let segments = Segments::new(dir.path());
+        // A directory opens and has a length, and none of its bytes can be read.
+        std::fs::create_dir(segments.path(1)).unwrap();
+        for name in 0..20 {
+            std::fs::write(segments.path(1).join(name.to_string()), "").unwrap();
+        }
+        let at = End { place: Place { segment: 1, offset: 0 }, ..End::EMPTY };
+        let mut scan = Scan::after(&segments, at, 1).unwrap();
+        // Enough for a header to be there: on some file systems a directory has no length.
+        scan.len = 1_000;
+        assert!(matches!(scan.next(), Err(LogError::Io { action: "read", .. })));
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Refuses randomness: the same arguments make the same run, byte for byte.
 #![allow(dead_code, reason = "each test binary uses a part of the kit")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where; unit tests may anyway")]
 
 use delm_core::entry::{Blob, Entry, Head, Sealed};
 use delm_core::event::{BlobRedacted, Event, RunForked};
@@ -36,6 +36,14 @@ pub(crate) fn entry(salt: u64, parent: Option<Head>) -> Sealed {
     Entry { parent, seq, at: 1_000 + seq, agent: None, command: seq, rules: 1, events }.seal()
 }
 
+/// The first entry of a run that leaves `owner` at `left`.
+pub(crate) fn fork_entry(salt: u64, owner: Digest, left: Head) -> Sealed {
+    let nonce = [u8::try_from(salt % 251).unwrap(); 16];
+    let forked = RunForked::unchanged(nonce, owner, left, "test".into());
+    let (parent, seq, events) = (left.id, left.seq + 1, vec![forked.into()]);
+    Entry { parent, seq, at: 5_000, agent: None, command: 0, rules: 1, events }.seal()
+}
+
 impl Writer {
     /// Makes the first entry of a run and acquires it.
     pub(crate) fn begin(log: &dyn Log, salt: u64) -> Self {
@@ -52,19 +60,7 @@ impl Writer {
 
     /// A run that leaves `owner` at its head.
     pub(crate) fn fork(log: &dyn Log, salt: u64, owner: &Self) -> Self {
-        let left = owner.head.unwrap();
-        let nonce = [u8::try_from(salt % 251).unwrap(); 16];
-        let forked = RunForked::unchanged(nonce, owner.run, left, "test".into());
-        let first = Entry {
-            parent: left.id,
-            seq: left.seq + 1,
-            at: 5_000,
-            agent: None,
-            command: 0,
-            rules: 1,
-            events: vec![forked.into()],
-        }
-        .seal();
+        let first = fork_entry(salt, owner.run, owner.head.unwrap());
         let term = log.acquire(&first.id).unwrap();
         let mut fork = Self { run: first.id, term, head: None, sealed: Vec::new(), blobs: Vec::new(), salt };
         let append = Append { run: fork.run, after: None, term, entry: first.clone(), blobs: vec![] };
