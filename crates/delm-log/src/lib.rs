@@ -3,6 +3,9 @@
 //! Refuses domain decisions and sockets: it keeps entries in their chain and bytes under their hash, and knows no queue,
 //! no fact and no policy. Acknowledged means durable: written to the journal and synced.
 
+#[cfg(all(test, feature = "store"))]
+extern crate self as delm_log;
+
 mod before;
 #[cfg(feature = "store")]
 mod bytes;
@@ -12,6 +15,9 @@ mod error;
 pub mod fuzz;
 #[cfg(feature = "store")]
 mod journal;
+#[cfg(all(test, feature = "store"))]
+#[path = "../tests/kit/mod.rs"]
+mod kit;
 mod log;
 mod memory;
 #[cfg(feature = "store")]

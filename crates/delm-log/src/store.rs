@@ -62,6 +62,8 @@ pub(crate) struct Writer {
     seats: BTreeMap<Digest, Seat>,
     /// Until the store is closed.
     follower: Option<Follower>,
+    /// A run of more blobs than this is asked in the index for each.
+    known_max: usize,
 }
 
 /// A run that somebody acquired.
@@ -235,7 +237,7 @@ fn fill(index: &Index, segments: &Segments, end: End) -> Result<Applied, Trouble
         let Some(record) = scan.next()? else { break };
         apply::apply(index, segments, &mut applied, &record)?;
     }
-    if applied.end.count != end.count || (end.count > 0 && applied.end.hash != end.hash) {
+    if (applied.end.count, applied.end.hash) != (end.count, end.hash) {
         let what = format!("the journal ends at {}, and should at {}", applied.end.place, end.place);
         return Err(segments.corrupt(applied.end.place, what).into());
     }
@@ -307,7 +309,8 @@ pub(crate) mod testing {
 #[cfg(test)]
 mod tests {
     use super::boot::{self, LastOwner};
-    use super::{OpenOptions, Store, open};
+    use super::*;
+    use crate::kit::{self, small};
 
     #[test]
     fn what_sled_left_on_a_disk_that_fails_is_not_trusted() {
@@ -323,5 +326,67 @@ mod tests {
         let (store, _) = Store::open(&path, &options).unwrap();
         store.close().unwrap();
         assert_eq!(boot::last_owner(&mark), LastOwner::Closed);
+    }
+
+    /// What lies behind the journal's end was never acknowledged: a write that failed, or one that is under way.
+    #[test]
+    fn what_lies_behind_the_end_is_no_part_of_the_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = kit::Writer::begin(&store, 1);
+        one.add_batch(&store, 3);
+        let segment = store.segments.path(1);
+        let mut bytes = std::fs::read(&segment).unwrap();
+        bytes.extend([7; 200]);
+        std::fs::write(&segment, &bytes).unwrap();
+        let verified = store.verify(Scope::All).unwrap();
+        assert!(verified.is_whole() && verified.index_healed.is_none(), "{verified:?}");
+        assert_eq!((verified.records, verified.journal_bytes), (1, bytes.len() as u64 - 96 - 200));
+        store.rebuild(&mut store.writer()).unwrap();
+        one.assert_in(&store);
+    }
+
+    /// An index made of other records than those that were committed is not given out.
+    #[test]
+    fn an_index_is_not_made_of_another_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        kit::Writer::begin(&store, 1).add_batch(&store, 3);
+        let end = store.writer().journal.end();
+        store.following.index.replace().unwrap();
+        let others =
+            [End { hash: Digest::of_blob(b"another record"), ..end }, End { count: end.count + 1, ..end }];
+        for other in others {
+            let refused = fill(&store.following.index, &store.segments, other);
+            assert!(matches!(refused, Err(Trouble::Log(LogError::Corrupt(_)))));
+        }
+        store.following.index.replace().unwrap();
+        assert_eq!(fill(&store.following.index, &store.segments, end).unwrap().entries, 3);
+    }
+
+    #[test]
+    fn usage_counts_every_segment() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = OpenOptions { segment_bytes: 500, ..small() };
+        let (store, _) = Store::open(&dir.path().join("store"), &options).unwrap();
+        let mut one = kit::Writer::begin(&store, 1);
+        for _ in 0..9 {
+            one.add(&store, &["text"]);
+        }
+        let usage = store.usage().unwrap();
+        assert!(usage.segments > 2);
+        let bytes = (1..=usage.segments).map(|segment| store.segments.len(segment).unwrap()).sum::<u64>();
+        assert_eq!(usage.journal_bytes, bytes);
+        assert!(usage.index_bytes > 96);
+    }
+
+    /// Nothing of a store is left at work once it is closed.
+    #[test]
+    fn the_thread_ends_with_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let following = Arc::clone(&store.following);
+        store.close().unwrap();
+        assert_eq!(Arc::strong_count(&following), 1);
     }
 }

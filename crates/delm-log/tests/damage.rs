@@ -73,6 +73,7 @@ fn every_flipped_byte_of_the_journal_is_named_by_verify() {
             let place =
                 report.damage.first().unwrap_or_else(|| panic!("{segment:?} {offset}")).place.unwrap();
             assert!(place.segment == number && place.offset <= offset, "{place} for {number} {offset}");
+            assert!(!report.is_whole());
             assert_eq!(report.index_healed, None);
             flip(&segment, offset);
         }

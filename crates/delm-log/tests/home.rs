@@ -28,7 +28,7 @@ fn a_second_owner_is_refused_and_told_of_the_first() {
     let path = dir.path().join("store");
     let options = OpenOptions { note: "run abc".into(), ..small() };
     let (store, _) = Store::open(&path, &options).unwrap();
-    for wait in [Wait::No, Wait::For(Duration::from_millis(1))] {
+    for wait in [Wait::No, Wait::For(Duration::ZERO), Wait::For(Duration::from_millis(1))] {
         let Err(error) = Store::open(&path, &OpenOptions { wait, ..small() }) else { panic!("two owners") };
         let said = error.to_string();
         assert!(said.contains(&format!("process {} (run abc)", std::process::id())), "{said}");
@@ -85,6 +85,103 @@ fn a_newer_format_is_refused_and_a_damaged_one_healed() {
     fs::write(&format, format!("delm store format 3 {}\n", &check[..16])).unwrap();
     let Err(error) = Store::open(&path, &small()) else { panic!("opened") };
     assert!(error.to_string().contains("written by a newer delm (format 3, this binary knows 1)"), "{error}");
+}
+
+/// Without its format file a directory is judged by what it should hold, and nothing in it is begun again.
+#[test]
+fn a_store_that_lost_more_than_its_format_file_is_not_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, report) = open(&path);
+    assert_eq!(report, OpenReport { created: true, ..OpenReport::default() });
+    let mut one = Writer::begin(&store, 1);
+    one.add(&store, &["x"]);
+    store.close().unwrap();
+    let (format, anchor, segment) =
+        (path.join("format"), path.join("anchor"), path.join("journal/00000001.seg"));
+    let (journal, slots) = (fs::read(&segment).unwrap(), fs::read(&anchor).unwrap());
+    // A file of somebody else's does not make it somebody else's store.
+    fs::write(path.join("notes.txt"), "mine").unwrap();
+    fs::remove_file(&format).unwrap();
+    assert!(open(&path).1.format_healed);
+    for anchor_is in ["gone", "a directory"] {
+        fs::remove_file(&format).unwrap();
+        fs::remove_file(&anchor).unwrap();
+        if anchor_is == "a directory" {
+            fs::create_dir(&anchor).unwrap();
+        }
+        let refused = Store::open(&path, &small()).map(|_| ()).unwrap_err();
+        assert_eq!(matches!(refused, OpenError::Corrupt(_)), anchor_is == "gone", "{refused}");
+        assert!(fs::read(&segment).unwrap() == journal, "{anchor_is}");
+        drop(fs::remove_dir(&anchor));
+        fs::write(&anchor, &slots).unwrap();
+    }
+    // What cannot be read is not said to be absent.
+    fs::remove_file(&format).unwrap();
+    fs::create_dir(&format).unwrap();
+    let refused = Store::open(&path, &small()).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().starts_with("cannot read"), "{refused}");
+    fs::remove_dir(&format).unwrap();
+    one.assert_in(&open(&path).0);
+    fs::remove_dir_all(path.join("journal")).unwrap();
+    assert!(matches!(Store::open(&path, &small()), Err(OpenError::Corrupt(_))));
+}
+
+#[test]
+fn what_was_never_a_whole_store_is_missing_to_those_who_only_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    fs::create_dir_all(path.join("journal")).unwrap();
+    let never = OpenOptions { create: false, ..small() };
+    assert!(matches!(Store::open(&path, &never), Err(OpenError::Missing { .. })));
+    assert!(!path.join("format").exists() && fs::read_dir(path.join("journal")).unwrap().count() == 0);
+}
+
+/// Only a full disk is a reason to read from memory; whatever else the disk says is told.
+#[test]
+fn an_index_that_cannot_be_put_on_disk_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    Writer::begin(&store, 1).add(&store, &["x"]);
+    store.close().unwrap();
+    fs::remove_dir_all(path.join("index/1")).unwrap();
+    fs::write(path.join("index/1"), "in the way").unwrap();
+    assert!(matches!(Store::open(&path, &small()), Err(OpenError::Failed(LogError::Io { .. }))));
+}
+
+#[test]
+fn an_anchor_slot_that_went_bad_is_written_again_by_verify() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    Writer::begin(&store, 1).add(&store, &["x"]);
+    let anchor = path.join("anchor");
+    let mut slots = fs::read(&anchor).unwrap();
+    slots[4_100] ^= 1;
+    fs::write(&anchor, &slots).unwrap();
+    let healed = store.verify(Scope::All).unwrap();
+    assert!(healed.is_whole() && healed.anchor_healed.is_some(), "{healed:?}");
+    assert_eq!(store.verify(Scope::All).unwrap().anchor_healed, None);
+}
+
+/// A journal is read again and again; what was zeroed once is not written again.
+#[test]
+fn a_redaction_that_was_carried_out_is_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut one = Writer::begin(&store, 1);
+    one.add(&store, &["secret", "open"]);
+    store.redact(&one.run, &blob("secret").hash).unwrap();
+    store.close().unwrap();
+    let segment = fs::File::options().write(true).open(path.join("journal/00000001.seg")).unwrap();
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    segment.set_modified(then).unwrap();
+    fs::remove_dir_all(path.join("index")).unwrap();
+    let (_store, report) = open(&path);
+    assert!(report.index_rebuilt.is_some());
+    assert_eq!(segment.metadata().unwrap().modified().unwrap(), then);
 }
 
 #[test]
@@ -154,6 +251,17 @@ fn a_backup_is_a_store_of_its_own() {
     let verified = backup.verify(Scope::All).unwrap();
     assert!(verified.is_whole() && verified.blobs_redacted == 2, "{verified:?}");
     assert_eq!(backup.usage().unwrap().entries, 10);
+    assert_eq!(backup.usage().unwrap().journal_bytes, report.bytes);
+    // A copy that lacks what the store has lost meanwhile is no copy.
+    let last = path.join(format!("journal/{:08}.seg", store.usage().unwrap().segments));
+    let whole = fs::read(&last).unwrap();
+    fs::write(&last, &whole[..whole.len() - 1]).unwrap();
+    let short = store.backup(&dir.path().join("short"));
+    assert!(
+        matches!(&short, Err(OpenError::Failed(error)) if error.to_string().contains("cannot read")),
+        "{short:?}"
+    );
+    fs::write(&last, whole).unwrap();
 }
 
 #[test]

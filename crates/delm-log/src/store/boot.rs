@@ -76,3 +76,27 @@ fn write(mark: &Path, text: &str) -> Result<(), LogError> {
     written.map_err(|error| io_error("write", mark, error))?;
     mark.parent().map_or(Ok(()), sync_dir)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An owner of another boot was not merely killed: the machine stopped.
+    #[test]
+    fn a_mark_names_this_boot() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("boot");
+        assert_eq!(last_owner(&mark), LastOwner::Unknown);
+        mark_open(&mark).unwrap();
+        if let Ok(id) = fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+            assert_eq!(fs::read_to_string(&mark).unwrap().trim(), id.trim());
+            assert_eq!(last_owner(&mark), LastOwner::Killed);
+        }
+        mark_clean(&mark).unwrap();
+        assert_eq!(last_owner(&mark), LastOwner::Closed);
+        mark_none(&mark).unwrap();
+        assert_eq!(last_owner(&mark), LastOwner::None);
+        mark_unsure(&mark).unwrap();
+        assert_eq!(last_owner(&mark), LastOwner::Unknown);
+    }
+}

@@ -17,7 +17,7 @@ use crate::store::index::Trouble;
 use crate::store::{Seat, Store, Writer, read};
 
 /// A run of more blobs than this is asked in the index for each.
-const KNOWN_MAX: usize = 1 << 20;
+pub(crate) const KNOWN_MAX: usize = 1 << 20;
 /// Blobs of a run that are read together when it is acquired.
 const KNOWN_PAGE: usize = 4_096;
 
@@ -55,7 +55,7 @@ impl Store {
                 return Ok(Some(known));
             }
             known.extend(page.iter().map(|info| info.hash));
-            if known.len() > KNOWN_MAX {
+            if known.len() > writer.known_max {
                 return Ok(None);
             }
         }
@@ -86,7 +86,7 @@ impl Store {
         }
         for (run, hash) in staged.named {
             if let Some(seat) = writer.seats.get_mut(&run) {
-                seat.learn(hash);
+                seat.learn(hash, writer.known_max);
             }
         }
         outcomes
@@ -161,12 +161,122 @@ impl Store {
 
 impl Seat {
     /// Takes note of a blob that the run has now.
-    fn learn(&mut self, hash: Digest) {
+    fn learn(&mut self, hash: Digest, known_max: usize) {
         if let Some(known) = &mut self.known {
             known.insert(hash);
-            if known.len() > KNOWN_MAX {
+            if known.len() > known_max {
                 self.known = None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::{self, Writer as Run, entry};
+    use crate::log::Log as _;
+
+    fn known(store: &Store, run: &Digest) -> Option<usize> {
+        store.writer().seats[run].known.as_ref().map(BTreeSet::len)
+    }
+
+    /// Memory is bounded by a number of blobs, and what is stored does not depend on it.
+    #[test]
+    fn blobs_are_known_up_to_a_number_and_never_stored_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let (store, _) = kit::open(&path);
+        store.writer().known_max = 3;
+        let mut one = Run::begin(&store, 1);
+        for (text, expected) in [("a", Some(1)), ("b", Some(2)), ("c", Some(3)), ("c", Some(3)), ("d", None)]
+        {
+            one.add(&store, &[text]);
+            assert_eq!(known(&store, &one.run), expected, "{text}");
+        }
+        one.add(&store, &["a", "d", "e"]);
+        assert_eq!(store.usage().unwrap().blobs, 5);
+        let mut two = Run::begin(&store, 2);
+        two.add(&store, &["a", "b", "c"]);
+        store.close().unwrap();
+        let (store, _) = kit::open(&path);
+        store.writer().known_max = 3;
+        for (salt, run, expected) in [(1, one.run, None), (2, two.run, Some(3))] {
+            let mut run = Run::resume(&store, salt, run);
+            assert_eq!(known(&store, &run.run), expected);
+            run.add(&store, &["a", "c", "f"]);
+        }
+        assert_eq!(store.usage().unwrap().blobs, 10);
+    }
+
+    /// What a commit can know itself it does not ask the index, which would have to catch up first.
+    #[test]
+    fn a_commit_leaves_the_index_behind_and_a_reader_brings_it_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Run::begin(&store, 1);
+        for commits in 1..5 {
+            one.add(&store, &["the same", &commits.to_string()]);
+            assert_eq!(store.following.lacks().0, commits);
+        }
+        one.assert_in(&store);
+        assert_eq!(store.following.lacks(), (0, 0));
+    }
+
+    #[test]
+    fn an_index_that_cannot_follow_is_made_anew_by_the_next_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Run::begin(&store, 1);
+        one.add_batch(&store, 3);
+        store.following.fail("it does not follow");
+        one.add(&store, &["after"]);
+        assert_eq!(store.health().index_rebuilds, 1);
+        one.assert_in(&store);
+        one.add(&store, &["once more"]);
+        assert_eq!(store.health().index_rebuilds, 1);
+    }
+
+    /// An index that cannot even be made anew ends the commits: what they leave behind would grow without end.
+    #[test]
+    fn an_index_that_cannot_be_made_anew_ends_the_commits() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Run::begin(&store, 1);
+        one.add_batch(&store, 3);
+        let next = store.following.index.current() + 1;
+        std::fs::write(store.following.index.root().join(next.to_string()), "in the way").unwrap();
+        store.following.fail("it does not follow");
+        let refused = store.commit(vec![one.next(&[])]).remove(0);
+        assert!(matches!(refused, Err(AppendError::Failed(LogError::Poisoned { .. }))), "{refused:?}");
+    }
+
+    /// Each row is right by itself, and they do not follow: the journal says what the entries are.
+    #[test]
+    fn rows_that_do_not_follow_each_other_are_not_given_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Run::begin(&store, 1);
+        let mut two = Run::begin(&store, 2);
+        for _ in 0..6 {
+            one.add(&store, &[]);
+            two.add(&store, &[]);
+        }
+        let put = |seq, sealed: &delm_core::entry::Sealed| {
+            use crate::store::rows::{EntryRow, entry_key};
+            let (id, len) = (sealed.id, sealed.bytes.len() as u64);
+            let record = crate::error::Place { segment: 1, offset: 96 };
+            let row = EntryRow { id, record, offset: 96, len, bytes: &sealed.bytes };
+            let key = entry_key(1, seq);
+            let value = row.to_value(&key);
+            store.following.index.put(BTreeMap::from([(key, Some(value))]));
+        };
+        assert_eq!(store.head(&one.run).unwrap(), one.head);
+        put(3, &one.sealed[4]);
+        assert_eq!(store.entry(&one.run, 3).unwrap().as_ref(), Some(&one.sealed[3]), "another seq");
+        put(3, &two.sealed[3]);
+        assert_eq!(store.entries(&one.run, 2, 2).unwrap(), one.sealed[2..4], "another parent");
+        assert_eq!(entry(1, None), one.sealed[0]);
+        assert_eq!(store.health().index_rebuilds, 2);
     }
 }

@@ -41,6 +41,13 @@ struct Behind {
     over: bool,
 }
 
+impl Behind {
+    /// Whether the thread has something to do. An index in trouble is made anew by others.
+    fn is_work(&self) -> bool {
+        self.bytes >= BEHIND_BYTES && self.trouble.is_none()
+    }
+}
+
 /// The thread that applies records.
 pub(crate) struct Follower(JoinHandle<()>);
 
@@ -122,8 +129,12 @@ impl Following {
     pub(crate) fn rebuild(&self, end: End) -> Result<(), Trouble> {
         let mut applied = self.applying();
         self.index.replace()?;
-        let over = self.behind().over;
-        *self.behind() = Behind { over, ..Behind::default() };
+        {
+            let mut behind = self.behind();
+            behind.records.clear();
+            behind.bytes = 0;
+            behind.trouble = None;
+        }
         *applied = fill(&self.index, &self.segments, end)?;
         Ok(self.index.forget_earlier()?)
     }
@@ -131,7 +142,7 @@ impl Following {
     fn follow(&self) {
         let mut behind = self.behind();
         while !behind.over {
-            if behind.bytes < BEHIND_BYTES || behind.trouble.is_some() {
+            if !behind.is_work() {
                 behind = self.called.wait(behind).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
@@ -140,5 +151,105 @@ impl Following {
             drop(self.catch_up());
             behind = self.behind();
         }
+    }
+}
+
+#[cfg(test)]
+impl Following {
+    /// How many records and bytes of them are behind.
+    pub(crate) fn lacks(&self) -> (usize, usize) {
+        let behind = self.behind();
+        (behind.records.len(), behind.bytes)
+    }
+
+    /// As if a record could not be applied.
+    pub(crate) fn fail(&self, why: &str) {
+        self.behind().trouble = Some(Trouble::Index(why.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::kit::{self, Writer};
+    use crate::store::index::Rows;
+
+    #[test]
+    fn there_is_work_when_much_is_behind_and_the_index_is_in_no_trouble() {
+        for (bytes, trouble, work) in [
+            (BEHIND_BYTES - 1, false, false),
+            (BEHIND_BYTES, false, true),
+            (BEHIND_BYTES + 1, false, true),
+            (BEHIND_BYTES, true, false),
+            (0, true, false),
+        ] {
+            let trouble = trouble.then(|| Trouble::Index("no".into()));
+            assert_eq!(Behind { bytes, trouble, ..Behind::default() }.is_work(), work, "{bytes}");
+        }
+    }
+
+    /// Nobody reads and nothing is closed: the thread alone brings the index up, again and again.
+    #[test]
+    fn the_thread_applies_what_is_much() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        for _ in 0..3 {
+            one.add_batch(&store, 900);
+            // Far more than it takes; only a thread that never comes makes it last.
+            let limit = Instant::now() + Duration::from_secs(60);
+            while store.following.lacks() != (0, 0) {
+                assert!(Instant::now() < limit, "nobody applies {:?}", store.following.lacks());
+                thread::yield_now();
+            }
+        }
+        one.assert_in(&store);
+    }
+
+    /// Memory is bounded even if the thread does not come: then a commit applies the records itself.
+    #[test]
+    fn a_commit_applies_what_is_too_much_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        one.add(&store, &[]);
+        let follower = store.writer().follower.take().unwrap();
+        store.following.stop(follower);
+        store.following.behind().bytes += BEHIND_BYTES_MAX - 1_000;
+        one.add(&store, &[]);
+        assert_eq!(store.following.lacks().0, 2);
+        one.add_batch(&store, 10);
+        assert_eq!(store.following.lacks().0, 0);
+    }
+
+    /// Sled may refuse rows that are in memory: they are applied, and the trouble is told to the next commit.
+    #[test]
+    fn a_record_whose_rows_sled_refuses_is_applied_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let following = &store.following;
+        let mut one = Writer::begin(&store, 1);
+        one.add(&store, &[]);
+        following.catch_up().unwrap();
+        following.index.abandon();
+        following.index.put(Rows::from([(b"x".to_vec(), Some(vec![0; 600 << 10]))]));
+        one.add(&store, &[]);
+        following.catch_up().unwrap();
+        assert_eq!(following.lacks(), (0, 0));
+        assert!(following.take_trouble().is_some());
+        // Of another run nothing is in memory, so its record cannot be applied: it stays where it is.
+        let mut two = Writer::begin(&store, 2);
+        following.index.abandon();
+        store.writer().seats.get_mut(&two.run).unwrap().term = two.term;
+        two.add(&store, &[]);
+        let lacks = following.lacks();
+        assert_eq!(lacks.0, 1);
+        assert!(following.catch_up().is_err());
+        assert_eq!(following.lacks(), lacks);
+        two.assert_in(&store);
+        one.assert_in(&store);
+        assert_eq!(following.lacks(), (0, 0));
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::LogError;
 use crate::journal::anchor::Anchor;
@@ -79,7 +80,7 @@ impl Home {
             }
             Ok(_) => Err(OpenError::NotDirectory { path: self.path.clone() }),
             Err(error) if error.kind() == ErrorKind::NotFound && create => {
-                let fresh: Vec<&Path> = self.path.ancestors().take_while(|path| !path.exists()).collect();
+                let fresh = self.unmade();
                 let created = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
                 created.map_err(|error| self.failed("create", &self.path, error))?;
                 fresh.into_iter().try_for_each(|path| self.name_durably(path))
@@ -89,6 +90,11 @@ impl Home {
             }
             Err(error) => Err(self.failed("stat", &self.path, error)),
         }
+    }
+
+    /// Folders that are to be made for this one, and itself.
+    fn unmade(&self) -> Vec<&Path> {
+        self.path.ancestors().take_while(|path| !path.exists()).collect()
     }
 
     /// Folders whose names may not be durable: a directory that has no store yet may have been made by a process that
@@ -144,11 +150,9 @@ impl Home {
         let file = open.map_err(|error| self.failed("open", &path, error))?;
         let began = Instant::now();
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file),
-                Err(error)
-                    if error.kind() == ErrorKind::WouldBlock || error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failed("lock", &path, error.into())),
+            let tried = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            if taken(tried).map_err(|error| self.failed("lock", &path, error.into()))? {
+                return Ok(file);
             }
             let over = match wait {
                 Wait::No => true,
@@ -264,6 +268,15 @@ impl Home {
     }
 }
 
+/// Whether a lock was got; that somebody else has it is no error.
+fn taken(tried: Result<(), Errno>) -> Result<bool, Errno> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// What is in a store's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -321,5 +334,38 @@ mod tests {
         home.create().unwrap();
         assert_eq!(home.unsure_names().unwrap(), [] as [&Path; 0]);
         home.prepare(true).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_fails_is_not_taken_for_one_that_is_held() {
+        assert_eq!(taken(Ok(())), Ok(true));
+        assert_eq!(taken(Err(Errno::WOULDBLOCK)), Ok(false));
+        assert_eq!(taken(Err(Errno::INTR)), Ok(false));
+        assert_eq!(taken(Err(Errno::NOLCK)), Err(Errno::NOLCK));
+    }
+
+    #[test]
+    fn every_folder_that_is_made_gets_a_durable_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/store");
+        let home = Home::new(&path);
+        assert_eq!(home.unmade(), [path.as_path(), &dir.path().join("a/b"), &dir.path().join("a")]);
+        fs::create_dir(dir.path().join("a")).unwrap();
+        assert_eq!(home.unmade(), [path.as_path(), &dir.path().join("a/b")]);
+    }
+
+    /// Where a folder opens, and cannot be synced: who leaves the sync out does not notice.
+    #[test]
+    fn a_name_that_cannot_be_made_durable_is_told() {
+        let home = Home::new(Path::new("store"));
+        let sync = |path: &str| home.name_durably(Path::new(path)).map_err(|error| error.to_string());
+        assert!(sync("/proc/self/store").unwrap_err().starts_with("cannot sync /proc/self:"));
+        assert!(sync("/nowhere at all/store").is_err());
+        sync("store").unwrap();
+        // To be listed by nobody, root included; where there is no such file, nobody is asked.
+        let closed = Path::new("/proc/sys/vm/compact_memory");
+        if File::open(closed).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            home.name_durably(&closed.join("store")).unwrap();
+        }
     }
 }

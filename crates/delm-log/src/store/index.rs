@@ -436,3 +436,125 @@ pub(crate) fn files_bytes(dir: &Path) -> Result<u64, LogError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_index(dir: &Path) -> Index {
+        Index::begin_anew(dir, 1 << 20).unwrap()
+    }
+
+    fn row(key: u8, value: Option<u8>) -> Rows {
+        Rows::from([(vec![key], value.map(|value| vec![value]))])
+    }
+
+    #[test]
+    fn rows_in_memory_and_in_sled_are_read_as_one_either_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = new_index(dir.path());
+        [1, 3, 5, 7].into_iter().for_each(|key| index.put(row(key, Some(key))));
+        index.settle().unwrap();
+        [2, 5, 6].into_iter().for_each(|key| index.put(row(key, Some(key + 10))));
+        index.put(row(3, None));
+        let read = |back, limit| {
+            let rows = index.range(Bound::Unbounded, Bound::Unbounded, back, limit).unwrap();
+            rows.into_iter().map(|(key, value)| (key[0], value[0])).collect::<Vec<_>>()
+        };
+        let mut all = [(1, 1), (2, 12), (5, 15), (6, 16), (7, 7)];
+        assert_eq!((read(false, 9), read(false, 3)), (all.to_vec(), all[..3].to_vec()));
+        all.reverse();
+        assert_eq!((read(true, 9), read(true, 3)), (all.to_vec(), all[..3].to_vec()));
+    }
+
+    #[test]
+    fn rows_go_to_sled_once_keys_and_values_are_many_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        for (key, value, kept) in [
+            (100, Some(PENDING_BYTES_MAX - 101), true),
+            (100, Some(PENDING_BYTES_MAX - 100), false),
+            (PENDING_BYTES_MAX - 1, None, true),
+        ] {
+            let index = new_index(dir.path());
+            index.put(Rows::from([(vec![1; key], value.map(|bytes| vec![2; bytes]))]));
+            index.settle_if_full().unwrap();
+            assert_eq!(!index.pending.read().unwrap().rows.is_empty(), kept, "{key} {value:?}");
+        }
+        let index = new_index(dir.path());
+        for _ in 0..PENDING_BYTES_MAX / 1_000 {
+            index.put(Rows::from([(vec![1; 200], Some(vec![2; 800]))]));
+            index.settle_if_full().unwrap();
+        }
+        assert!(!index.pending.read().unwrap().rows.is_empty());
+        index.put(Rows::from([(vec![1; 200], Some(vec![2; 800]))]));
+        index.settle_if_full().unwrap();
+        assert!(index.pending.read().unwrap().rows.is_empty());
+    }
+
+    #[test]
+    fn rows_without_the_one_that_says_how_far_they_go_are_not_an_empty_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = new_index(dir.path());
+        assert_eq!(index.applied().unwrap(), None);
+        index.put(row(b'e', Some(1)));
+        index.settle().unwrap();
+        assert!(matches!(index.applied(), Err(Trouble::Index(_))));
+    }
+
+    #[test]
+    fn an_index_says_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!new_index(dir.path()).is_in_memory());
+        assert!(Index::begin_in_memory(dir.path(), 1 << 20).unwrap().is_in_memory());
+    }
+
+    /// Sled would panic or wait again if it were closed: it holds its lock as long as the process lives.
+    #[test]
+    fn an_index_that_is_abandoned_is_read_no_more_and_not_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = new_index(dir.path());
+        index.put(row(1, Some(1)));
+        index.settle().unwrap();
+        index.abandon();
+        assert!(matches!(index.get(&[1]), Err(Trouble::Index(_))));
+        drop(index);
+        assert!(matches!(Index::open(dir.path(), 1 << 20), Err(Trouble::Index(_))), "it was closed");
+    }
+
+    #[test]
+    fn what_sled_says_in_time_is_told() {
+        let failed = in_time(|| Err(sled::Error::Unsupported("this".into())));
+        assert!(failed.unwrap_err().contains("this"));
+        in_time(|| Ok(())).unwrap();
+    }
+
+    /// Making an index anew takes more room: a full disk is the caller's to handle.
+    #[test]
+    fn a_full_disk_is_no_trouble_of_the_index() {
+        let kinds = [
+            (ErrorKind::StorageFull, true),
+            (ErrorKind::QuotaExceeded, true),
+            (ErrorKind::UnexpectedEof, false),
+        ];
+        for (kind, full) in kinds {
+            let said = trouble(Path::new("x"), Failure { why: "why".into(), io: Some(kind.into()) });
+            assert_eq!(matches!(said, Trouble::Log(LogError::Io { action: "write", .. })), full, "{kind:?}");
+        }
+        let panicked = trouble(Path::new("x"), Failure { why: "why".into(), io: None });
+        assert!(matches!(panicked, Trouble::Index(why) if why == "why"));
+    }
+
+    #[test]
+    fn files_are_synced_and_counted_below_their_folders_too() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        for (name, bytes) in [("x", 3), ("a/y", 4), ("a/b/z", 5)] {
+            fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
+        }
+        assert_eq!(files_bytes(dir.path()).unwrap(), 12);
+        sync_files(dir.path()).unwrap();
+        // It opens, and cannot be synced.
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("a/b/n")).unwrap();
+        assert!(matches!(sync_files(dir.path()), Err(LogError::Io { action: "sync", .. })));
+    }
+}

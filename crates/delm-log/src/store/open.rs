@@ -13,6 +13,7 @@ use crate::journal::layout::End;
 use crate::journal::recover::{Cut, recover};
 use crate::journal::scan::Scan;
 use crate::store::boot::{self, LastOwner};
+use crate::store::commit::KNOWN_MAX;
 use crate::store::error::OpenError;
 use crate::store::following::Following;
 use crate::store::home::{Home, Presence, Wait};
@@ -102,7 +103,7 @@ impl Store {
         let segments = journal.segments().clone();
         let following = Arc::new(Following::new(index, segments.clone(), applied));
         let follower = Some(following.start().map_err(failed)?);
-        let writer = Writer { journal, seats: BTreeMap::new(), follower };
+        let writer = Writer { journal, seats: BTreeMap::new(), follower, known_max: KNOWN_MAX };
         let (writer, health) = (Mutex::new(writer), Counters::default());
         let erasing = Mutex::default();
         Ok((Self { home, segments, following, writer, erasing, health, _lock: lock }, report))

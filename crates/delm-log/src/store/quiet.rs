@@ -73,4 +73,31 @@ mod tests {
         assert_eq!(outcome.unwrap_err().why, "sled panicked: page 7 is gone");
         assert_eq!(fenced(|| Ok(1)).unwrap(), 1);
     }
+
+    /// A person who runs this sees no panic that was handled, and every other.
+    #[test]
+    fn only_sleds_panics_are_hushed() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        // From here on nobody else takes the hook.
+        fenced(|| Ok(())).unwrap();
+        let printed = Arc::new(AtomicUsize::new(0));
+        let (count, before) = (Arc::clone(&printed), panic::take_hook());
+        panic::set_hook(Box::new(move |info| {
+            if words(info.payload()) == "for this test" {
+                count.fetch_add(1, Ordering::SeqCst);
+            } else {
+                before(info);
+            }
+        }));
+        hush();
+        let panics = |name: &str| {
+            let thread = std::thread::Builder::new().name(name.into());
+            assert!(thread.spawn(|| panic!("for this test")).unwrap().join().is_err());
+            printed.swap(0, Ordering::SeqCst)
+        };
+        assert_eq!(["sled-io-1", "log flusher", "delm-index", "main"].map(panics), [0, 0, 1, 1]);
+        assert!(fenced(|| -> sled::Result<()> { panic!("for this test") }).is_err());
+        assert_eq!(printed.load(Ordering::SeqCst), 0);
+    }
 }

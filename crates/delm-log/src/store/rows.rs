@@ -255,3 +255,23 @@ fn put_place(out: &mut Vec<u8>, place: Place) {
 fn take_place(take: &mut Take<'_>) -> Option<Place> {
     Some(Place { segment: take.varint32()?, offset: take.varint()? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever sled changes in a row, or puts under another key, is noticed.
+    #[test]
+    fn a_row_with_any_wrong_byte_or_under_another_key_is_none() {
+        let key = head_key(7);
+        let head = Head { seq: 300, id: Digest::of_blob(b"entry") };
+        let value = head_value(&key, head);
+        assert_eq!(head_from_value(&key, &value), Some(head));
+        for at in 0..value.len() {
+            let mut wrong = value.clone();
+            wrong[at] ^= 1;
+            assert_eq!(head_from_value(&key, &wrong), None, "{at}");
+        }
+        assert_eq!(head_from_value(&head_key(8), &value), None);
+    }
+}
