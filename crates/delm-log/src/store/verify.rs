@@ -435,18 +435,18 @@ impl<'a> Verifier<'a> {
             return Ok(Some(why));
         }
         for (run, trail) in self.trails.iter().filter(|(run, _)| self.scope.holds(run)) {
-            let info = read::run(self.index, run)?;
-            let numbered = read::runs(self.index, trail.number.checked_sub(1), 1)?.pop();
-            // Commits go on while the journal is read, so the head may be further along.
-            let wrong = info.is_none_or(|info| info.number != trail.number || info.head.seq < trail.head.seq);
-            if wrong || numbered.is_none_or(|info| info.run != *run) {
+            // Looked up by its number, which gives its row by its id too. Commits go on while the journal is read, so the
+            // head may be further along.
+            let info = read::runs(self.index, trail.number.checked_sub(1), 1)?.pop();
+            let found = info.map(|info| (info.run, info.number, info.head.seq >= trail.head.seq));
+            if found != Some((*run, trail.number, true)) {
                 return Ok(Some(format!("run {run} is missing or wrong there")));
             }
         }
         Ok(None)
     }
 
-    /// Rows of one kind whose bytes begin before `end`.
+    /// Rows of one kind whose bytes begin before `end`, or are none and lie there: a later record begins with its header.
     fn count_rows(&self, prefix: &[u8], end: End) -> Result<u64, Trouble> {
         let mut count = 0;
         let mut after: Option<Vec<u8>> = None;
@@ -461,8 +461,164 @@ impl<'a> Verifier<'a> {
                     BlobRow::from_value(key, value).map(|row| row.place)
                 };
                 let place = place.ok_or_else(|| Trouble::Index("a row of it is damaged".into()))?;
-                count += u64::from(place < end.place);
+                count += u64::from(place <= end.place);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use delm_core::entry::Entry;
+
+    use super::*;
+    use crate::journal::layout::put_part;
+    use crate::kit::{self, Writer};
+    use crate::log::Log as _;
+    use crate::store::index::Rows;
+
+    #[test]
+    fn damage_is_counted_on_when_it_is_listed_no_more() {
+        let mut report = VerifyReport::default();
+        for count in 1..150u64 {
+            report.add(Corruption { path: "x".into(), place: None, what: String::new() });
+            assert_eq!((report.damaged, report.damage.len() as u64), (count, count.min(100)));
+            assert!(!report.is_whole());
+        }
+    }
+
+    /// Writes a record that no commit would: the journal keeps what it is given, so verifying must look.
+    fn write(store: &Store, run: &Digest, seq: Seq, entry: &[u8]) {
+        let mut body = Vec::new();
+        put_part(&mut body, run, seq, entry, &[]);
+        let mut writer = store.writer();
+        let appended = writer.journal.append(Kind::Entries, &body, &[]).unwrap();
+        store.show(&mut writer, Record { place: appended.place, header: appended.header, body });
+    }
+
+    fn verify_after(change: impl Fn(&Store, &Writer)) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        one.add_batch(&store, 3);
+        change(&store, &one);
+        let report = store.verify(Scope::All).unwrap();
+        assert_eq!(report.damaged, report.damage.len() as u64);
+        report.damage.into_iter().map(|damage| damage.what).collect()
+    }
+
+    #[test]
+    fn entries_that_do_not_follow_are_named() {
+        let next = |one: &Writer| Entry { ..kit::entry(1, one.head).entry };
+        let named = |change: &dyn Fn(&Store, &Writer), what: &str| {
+            let damage = verify_after(change);
+            assert!(damage.len() == 1 && damage[0].contains(what), "{what}: {damage:?}");
+        };
+        assert_eq!(verify_after(|store, one| write(store, &one.run, 3, &next(one).seal().bytes)), [""; 0]);
+        let parent = |store: &Store, one: &Writer| {
+            let entry = Entry { parent: one.run, ..next(one) };
+            write(store, &one.run, 3, &entry.seal().bytes);
+        };
+        named(&parent, "entry 3 of run");
+        named(&parent, "does not name the one before as its parent");
+        let other = |store: &Store, one: &Writer| {
+            write(store, &one.run, 3, &Entry { seq: 9, ..next(one) }.seal().bytes);
+        };
+        named(&other, "goes on with entry 9 where 3 should be");
+        let gap = |store: &Store, one: &Writer| {
+            write(store, &one.run, 4, &Entry { seq: 4, ..next(one) }.seal().bytes);
+        };
+        named(&gap, "goes on with entry 4 where 3 should be");
+        let number = |store: &Store, one: &Writer| write(store, &one.run, 4, &next(one).seal().bytes);
+        named(&number, "goes on with entry 3 where 3 should be");
+        named(&|store, one| write(store, &one.run, 3, b"no entry"), "cannot be read");
+        let stranger = |store: &Store, _: &Writer| {
+            write(store, &Digest::of_blob(b"another"), 0, &kit::entry(5, None).bytes);
+        };
+        named(&stranger, "the first entry of run");
+        let nowhere = |store: &Store, one: &Writer| {
+            let fork = kit::fork_entry(3, one.run, Head { seq: 7, id: one.run });
+            write(store, &fork.id, 8, &fork.bytes);
+        };
+        named(&nowhere, "which is not here");
+    }
+
+    /// Every row is right by its own check, and only the journal shows that it is wrong.
+    #[test]
+    fn rows_that_contradict_the_journal_make_the_index_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        for step in 0..4 {
+            one.add(&store, &[&format!("text {step}")]);
+        }
+        one.assert_in(&store);
+        let index = &store.following.index;
+        let put = |key: Vec<u8>, value| index.put(Rows::from([(key, value)]));
+        let heals = |case: &str| {
+            let report = store.verify(Scope::All).unwrap();
+            assert!(report.is_whole() && report.index_healed.is_some(), "{case}: {report:?}");
+            assert_eq!(store.verify(Scope::All).unwrap().index_healed, None, "{case}");
+            one.assert_in(&store);
+        };
+        let key = entry_key(1, 2);
+        let bytes = index.get(&key).unwrap().unwrap();
+        let right = EntryRow::from_value(&key, &bytes).unwrap();
+        let elsewhere = Place { offset: right.record.offset - 1, ..right.record };
+        let entries = [
+            ("id", EntryRow { id: one.run, ..right }),
+            ("record", EntryRow { record: elsewhere, offset: right.offset + 1, ..right }),
+            ("offset", EntryRow { offset: right.offset + 1, ..right }),
+            ("len", EntryRow { len: right.len + 1, ..right }),
+            ("bytes", EntryRow { bytes: b"others", ..right }),
+        ];
+        for (case, row) in entries {
+            put(key.clone(), Some(row.to_value(&key)));
+            heals(case);
+        }
+        put(key.clone(), Some(EntryRow { bytes: &[], ..right }.to_value(&key)));
+        assert_eq!(store.verify(Scope::All).unwrap().index_healed, None, "bytes may be in the journal alone");
+        let key = blob_key(1, &kit::blob("text 1").hash);
+        let right = BlobRow::from_value(&key, &index.get(&key).unwrap().unwrap()).unwrap();
+        let elsewhere = Place { offset: right.place.offset - 1, ..right.place };
+        let blobs = [
+            ("seq", BlobRow { seq: 3, ..right }),
+            ("place", BlobRow { place: elsewhere, ..right }),
+            ("len", BlobRow { len: right.len - 1, ..right }),
+        ];
+        for (case, row) in blobs {
+            put(key.clone(), Some(row.to_value(&key)));
+            heals(case);
+        }
+    }
+
+    #[test]
+    fn a_redaction_that_the_index_does_not_know_makes_it_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        one.add(&store, &["secret", "open"]);
+        let (key, index) = (blob_key(1, &kit::blob("secret").hash), &store.following.index);
+        assert_eq!(store.head(&one.run).unwrap(), one.head);
+        let before = index.get(&key).unwrap();
+        store.redact(&one.run, &kit::blob("secret").hash).unwrap();
+        index.put(Rows::from([(key, before)]));
+        let report = store.verify(Scope::All).unwrap();
+        assert!(report.is_whole() && report.index_healed.is_some(), "{report:?}");
+        assert_eq!(store.verify(Scope::All).unwrap().index_healed, None);
+    }
+
+    /// An empty blob has no bytes to be wrong, to be zeroed, or to lie before the end of the journal.
+    #[test]
+    fn an_empty_blob_at_the_end_is_as_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = kit::open(&dir.path().join("store"));
+        let mut one = Writer::begin(&store, 1);
+        one.add(&store, &["text", ""]);
+        let report = store.verify(Scope::All).unwrap();
+        assert_eq!((report.blobs, report.index_healed), (2, None));
+        store.redact(&one.run, &kit::blob("").hash).unwrap();
+        let report = store.verify(Scope::All).unwrap();
+        assert_eq!((report.erasures_finished, report.index_healed), (0, None));
     }
 }
