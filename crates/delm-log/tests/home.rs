@@ -150,6 +150,30 @@ fn an_index_that_cannot_be_put_on_disk_is_told() {
     assert!(matches!(Store::open(&path, &small()), Err(OpenError::Failed(LogError::Io { .. }))));
 }
 
+/// Reading takes no room on the disk: the index is made in memory, and the report says so.
+#[test]
+fn on_a_full_disk_the_index_is_made_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let (store, _) = open(&path);
+    let mut one = Writer::begin(&store, 1);
+    one.add(&store, &["x"]);
+    store.close().unwrap();
+    fs::remove_dir_all(path.join("index/1")).unwrap();
+    fs::create_dir(path.join("index/1")).unwrap();
+    // Whatever is written to the first file that sled makes finds no room.
+    std::os::unix::fs::symlink("/dev/full", path.join("index/1/conf")).unwrap();
+    let (store, report) = open(&path);
+    assert_eq!(report, OpenReport { index_in_memory: true, ..OpenReport::default() });
+    one.assert_in(&store);
+    store.close().unwrap();
+    // Nobody trusts what such a disk was left with.
+    fs::remove_file(path.join("index/1/conf")).unwrap();
+    let (store, report) = open(&path);
+    assert!(report.index_rebuilt.is_some() && !report.index_in_memory, "{report:?}");
+    one.assert_in(&store);
+}
+
 #[test]
 fn an_anchor_slot_that_went_bad_is_written_again_by_verify() {
     let dir = tempfile::tempdir().unwrap();
