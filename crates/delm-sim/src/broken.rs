@@ -23,6 +23,7 @@ pub const LAWS: &[(&str, &str)] = &[
     ("I-35", "what the dispatcher wrote, decided again, gives the same events"),
     ("I-36", "a repeated command gets the reply it got before and adds no entry"),
     ("I-38", "what was answered survives a crash"),
+    ("I-40", "a fork shares the entries of its origin, and lets go of what was held and called there"),
     ("I-43", "a writer that was replaced commits nothing"),
     ("I-44", "once faults stop, the run comes to its end"),
     ("I-45", "first come, first served among ready jobs of one kind"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use delm_core::entry::{Blob, Blobs, Sealed};
 use delm_core::ids::Digest;
-use delm_log::{Append, AppendError, Log, LogError, MemoryLog, RedactError, Term};
+use delm_log::{Append, AppendError, Log, LogError, MemoryLog, RedactError, Term, WholeLog};
 
 /// What becomes of bytes that were written and not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +27,17 @@ pub enum Tear {
 const SECTOR_BYTES: usize = 64;
 const HEADER_BYTES: usize = 36;
 
+/// An entry of another run with the blobs it brought.
+pub type Shared = (Sealed, Vec<Blob>);
+
 /// A disk with the log on it.
 #[derive(Clone)]
 pub struct Disk {
     journal: Vec<u8>,
     synced: usize,
     log: MemoryLog,
+    /// What a fork shares, under the run that wrote it.
+    shared: Option<(Digest, Arc<[Shared]>)>,
     run: Digest,
     term: Term,
     /// Bytes that were taken away. No reader gets them; who judges a run needs them for what was decided before.
@@ -47,6 +52,7 @@ impl Default for Disk {
             journal: Vec::new(),
             synced: 0,
             log: MemoryLog::new(),
+            shared: None,
             run: Digest::ZERO,
             term: Term(0),
             erased: BTreeMap::new(),
@@ -56,6 +62,23 @@ impl Default for Disk {
 }
 
 impl Disk {
+    /// A disk that holds the first entries of a run already, for a fork of it.
+    ///
+    /// # Errors
+    /// As [`Log::commit`].
+    pub fn sharing(run: Digest, entries: Vec<Shared>) -> Result<Self, AppendError> {
+        let shared = Some((run, entries.into()));
+        let log = logged(shared.as_ref())?;
+        Ok(Self { log, shared, run, ..Self::default() })
+    }
+
+    /// The log as runs are read from it: a fork's with its prefix.
+    #[must_use]
+    pub fn whole(&self) -> Arc<dyn Log> {
+        let log: Arc<dyn Log> = Arc::new(self.log.clone());
+        if self.shared.is_some() { Arc::new(WholeLog::new(log)) } else { log }
+    }
+
     /// The log, as readers see it: what is durable.
     #[must_use]
     pub fn log(&self) -> &MemoryLog {
@@ -161,7 +184,7 @@ impl Disk {
     /// # Errors
     /// A sentence when a whole record cannot be read back: that is no torn tail.
     pub fn recover(&mut self) -> Result<(), String> {
-        let log = MemoryLog::new();
+        let log = logged(self.shared.as_ref()).map_err(|error| error.to_string())?;
         let mut term = Term(0);
         // The memory forgot its terms; none may come twice.
         while term <= self.term {
@@ -210,8 +233,27 @@ impl Disk {
 
 impl Blobs for Disk {
     fn blob(&self, hash: &Digest) -> Option<Arc<[u8]>> {
-        self.log.blob(&self.run, hash).ok()?.bytes()
+        let found = if self.shared.is_some() {
+            self.whole().blob(&self.run, hash)
+        } else {
+            self.log.blob(&self.run, hash)
+        };
+        found.ok()?.bytes()
     }
+}
+
+/// A log with nothing but what is shared.
+fn logged(shared: Option<&(Digest, Arc<[Shared]>)>) -> Result<MemoryLog, AppendError> {
+    let log = MemoryLog::new();
+    let Some((run, entries)) = shared else { return Ok(log) };
+    let (term, mut after) = (log.acquire(run)?, None);
+    let append = |(entry, blobs): &Shared| {
+        let append = Append { run: *run, after, term, entry: entry.clone(), blobs: blobs.clone() };
+        after = Some(entry.head());
+        append
+    };
+    let batch = entries.iter().map(append).collect();
+    log.commit(batch).into_iter().find_map(Result::err).map_or(Ok(log), Err)
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {

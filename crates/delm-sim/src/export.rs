@@ -3,7 +3,7 @@
 //! Refuses a run that does not read back; what the stream says is checked by readers that share nothing with the simulator.
 
 use delm_core::entry::Sealed;
-use delm_log::{Found, Log};
+use delm_log::Found;
 use delm_wire::export::{Stored, write};
 
 use crate::broken::Broken;
@@ -16,9 +16,10 @@ use crate::world::World;
 pub fn export(world: &World) -> Result<String, Broken> {
     let failed = |error: String| Broken::new("I-14", format!("the run cannot be exported: {error}"));
     let entries: Vec<Sealed> = world.entries()?;
-    let Some(first) = entries.first().cloned() else { return Err(failed("it has no entry".into())) };
+    let own = entries.iter().find(|sealed| sealed.id == world.run);
+    let Some(first) = own.cloned() else { return Err(failed("it has no entry".into())) };
     let mut out = String::new();
-    let log = world.disk.log();
+    let log = world.disk.whole();
     let blob = |hash: &delm_core::ids::Digest| match log.blob(&world.run, hash) {
         Ok(Found::Present(bytes)) => Ok(Some(Stored { len: bytes.len() as u64, bytes: Some(bytes) })),
         Ok(Found::Redacted { len }) => Ok(Some(Stored { len, bytes: None })),

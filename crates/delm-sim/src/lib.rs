@@ -6,6 +6,7 @@
 pub mod broken;
 pub mod disk;
 pub mod export;
+mod fork;
 pub mod judge;
 pub mod kit;
 pub mod laws;

@@ -130,6 +130,14 @@ marks! {
     ClockForward = "clock jumped over a lease",
     /// An agent that never woke again held a lease, which expired.
     DeadExpired = "lease of a dead agent expired",
+    /// A run was forked, and the fork came to its end.
+    Forked = "forked, and the fork ended",
+    /// A fork let a live claim of its origin go.
+    ForkReleased = "a fork released a claim of its origin",
+    /// A fork let an open call of its origin go.
+    ForkClosed = "a fork closed a call of its origin",
+    /// A fork dropped a fact, and a task was worked out again for it.
+    ForkReopened = "a fork reopened a tainted task",
     /// A program claimed before a crash and brought its result after it.
     AcrossCrash = "claim of a program outlived a crash",
 }

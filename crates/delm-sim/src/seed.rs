@@ -9,6 +9,7 @@ use delm_core::policy::{Fifo, Policy};
 
 use crate::broken::Broken;
 use crate::export::{audited, export};
+use crate::fork::also;
 use crate::judge::{judge, outcome};
 use crate::kit::play;
 use crate::laws::Law;
@@ -80,7 +81,8 @@ fn finish(mut sim: Sim, number: u64, own: &[&dyn Law]) -> Report {
     let judged = run.and_then(|()| {
         let judged = catch_unwind(AssertUnwindSafe(|| {
             judge(&mut sim.world, own)?;
-            audited(&sim.world)
+            audited(&sim.world)?;
+            also(&mut sim.world, number, own)
         }));
         judged.unwrap_or_else(|panic| Err(panicked(&*panic)))
     });

@@ -47,6 +47,12 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// What is true of a fork as well: who made which words, and who picked. What clients were told is another run's.
+    #[must_use]
+    pub fn of_fork(&self) -> Self {
+        Self { authors: self.authors.clone(), picked: self.picked.clone(), ..Self::default() }
+    }
+
     /// An agent made these words.
     pub fn made(&mut self, blob: Digest, author: AgentId) {
         let authors = self.authors.entry(blob).or_default();

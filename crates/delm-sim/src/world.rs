@@ -4,6 +4,7 @@
 //! folds what the disk still has.
 
 mod erasure;
+mod fork;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -264,7 +265,7 @@ impl World {
     /// An entry that is durable.
     #[must_use]
     pub fn entry(&self, seq: Seq) -> Option<Sealed> {
-        self.disk.log().entry(&self.run, seq).ok().flatten()
+        self.disk.whole().entry(&self.run, seq).ok().flatten()
     }
 
     /// The process ends well: it has nothing on its way to the disk.
@@ -384,8 +385,9 @@ impl World {
         let mut run = Run::default();
         let live = self.last.head().map(|head| head.seq);
         let mut next = 0;
+        let log = self.disk.whole();
         loop {
-            let page = self.disk.log().entries(&self.run, next, 1_024).map_err(log_failed)?;
+            let page = log.entries(&self.run, next, 1_024).map_err(log_failed)?;
             if page.is_empty() {
                 return Ok(run);
             }
@@ -405,7 +407,7 @@ impl World {
     /// # Errors
     /// [`Broken`] when the log cannot be read.
     pub fn entries(&self) -> Result<Vec<Sealed>, Broken> {
-        self.disk.log().entries(&self.run, 0, usize::MAX).map_err(log_failed)
+        self.disk.whole().entries(&self.run, 0, usize::MAX).map_err(log_failed)
     }
 
     /// Whether the run is over or stands still until it is resumed.
