@@ -118,7 +118,7 @@ impl Court {
         };
         let due: BTreeSet<Subject> =
             newest.iter().filter(|(_, label)| falls(label)).map(|(task, _)| *task).collect();
-        let found = newest.iter().filter(|(task, label)| frame.reopened.contains(task) && falls(label));
+        let found = newest.iter().filter(|(task, _)| frame.reopened.contains(task));
         let found: BTreeSet<FactId> = found.map(|(_, label)| *label).collect();
         let wrong = self.frame.reopened.iter().find(|task| !due.contains(task)).copied();
         let done = |task: &&Subject| run.work.get(task).is_some_and(|work| work.status == Status::Done);

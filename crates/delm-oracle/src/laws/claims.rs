@@ -153,6 +153,7 @@ impl Court {
         );
         self.run.end_claim(expired.fence);
         self.frame.causes.push(claim.job);
+        self.frame.owed.push(claim.job);
     }
 
     pub(super) fn claim_released(&mut self, released: &ClaimReleased) {
@@ -323,7 +324,7 @@ impl Court {
         self.frame.due = due.map(|(_, fence)| *fence).collect();
     }
 
-    /// I-5, I-7, I-19: how claims stand when an entry ends.
+    /// I-5, I-7, I-10, I-19: how claims stand when an entry ends.
     pub(super) fn claims_closed(&mut self) {
         let at = self.run.at;
         for fence in std::mem::take(&mut self.frame.due) {
@@ -336,6 +337,15 @@ impl Court {
                 I::ExpiryIsCaused,
                 |_| format!("fence {fence} to expire before anything else at {at}"),
                 |_| format!("its claim {}", if landed { "brought a draft" } else { "lives on" }),
+            );
+        }
+        for job in std::mem::take(&mut self.frame.owed) {
+            // I-10: an expiry counts, unless the run ends with it.
+            self.require(
+                self.frame.counted.contains(&job) || self.frame.ended,
+                I::AttemptsBounded,
+                |_| format!("the expiry of {job} to be counted in its entry"),
+                |_| "it is not".to_owned(),
             );
         }
         let Some(fence) = self.frame.claimed else { return };

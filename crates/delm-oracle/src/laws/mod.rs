@@ -31,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) due: Vec<u64>,
     /// Jobs of which an attempt may be counted, for what this entry says of them.
     pub(crate) causes: Vec<Job>,
+    /// Jobs of which an attempt must be counted.
+    pub(crate) owed: Vec<Job>,
     /// Jobs of which an attempt was counted or that were given up.
     pub(crate) counted: Vec<Job>,
     /// Claims of a call that ended in this entry.

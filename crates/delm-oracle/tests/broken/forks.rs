@@ -203,3 +203,34 @@ fn what_the_parent_redacted_since_is_missing_in_a_fork_and_nothing_else_is() {
     assert!(text.contains("redacted"));
     assert!(check(&text).fault.is_some(), "the fork's own blobs are there");
 }
+
+#[test]
+fn i46_a_fork_counts_the_agents_that_join_it() {
+    let joined = |most: u32| {
+        fork("alone", last_working("alone"), |_, events| {
+            events[0].1["changes"] = json!([{"limit": "agents_max", "value": 2}]);
+            for agent in (2..).take(most as usize).map(|number| format!("a{number}")) {
+                let data = json!({"agent": agent, "kind": "builtin", "principal": agent, "model": "m", "program": null});
+                events.push(("agent_joined", data));
+            }
+        })
+    };
+    assert!(joined(2).report().is_clean(), "{:#?}", joined(2).report());
+    joined(3).breaks(Invariant::BoundedMemory, last_working("alone") + 1);
+}
+
+#[test]
+fn i30_a_fork_has_spent_nothing_when_it_begins() {
+    let reached = |spent: u64| {
+        let mut run = fork("models", 20, |_, events| {
+            events[0].1["changes"] = json!([{"limit": "budget_tokens", "value": 100}]);
+        });
+        let limit =
+            json!({"cause": "budget", "limit": "budget_tokens", "value": 100, "spent": spent, "needed": 101});
+        let paused = json!({"cause": "budget", "open": ["T2", "T3"]});
+        run.push(Value::Null, 78, vec![("limit_reached", limit), ("run_paused", paused)]);
+        run
+    };
+    assert!(reached(0).report().is_clean(), "{:#?}", reached(0).report());
+    reached(1).breaks(Invariant::CostsSum, 22);
+}

@@ -252,3 +252,15 @@ fn i24_a_plan_is_given_up_twice_in_an_entry() {
     let seq = story.tell("a1", [draft, over.clone(), over, end].concat());
     finds(&story.run, &[(I::AbandonedOnce, seq)]);
 }
+
+#[test]
+fn i10_an_expiry_is_counted_unless_the_run_ends_with_it() {
+    let end = vec![("run_ended", json!({"outcome": "cancelled", "reason": null, "open": []}))];
+    for (more, fits) in [(Vec::new(), false), (end, true)] {
+        let mut story = Story::of(&["p"]);
+        let fence = story.claims("a1", "plan", 1);
+        let seq = story.tell("", [expired("plan", fence), more].concat());
+        story.later(1_000);
+        fits_or_finds(fits, &story.run, I::AttemptsBounded, seq);
+    }
+}
