@@ -271,7 +271,8 @@ impl Builder<'_> {
         } else if cites.iter().any(stands) {
             return None;
         }
-        let any = self.run.facts().iter().any(|fact| fact.note < length && self.run.bears(fact.label));
+        // Nobody works beside the finalizer, so what is known is what it has read.
+        let any = self.run.facts().iter().any(|fact| self.run.bears(fact.label));
         let problem = match (any, cites.is_empty()) {
             (false, _) => "the context holds no finding to answer with; reply with answered: false",
             (true, true) => {

@@ -117,8 +117,8 @@ pub struct Jobs {
     pub(crate) claims: RedBlackTreeMapSync<Fence, Claim>,
     pub(crate) deadlines: RedBlackTreeSetSync<(Millis, Fence)>,
     pub(crate) limbo: RedBlackTreeMapSync<Job, Limbo>,
-    /// Ready jobs but reviews, by priority and place.
-    ready: RedBlackTreeSetSync<(u8, u64, Job)>,
+    /// Ready jobs but reviews, by place: what follows a drain comes after all that was there before it.
+    ready: RedBlackTreeSetSync<(u64, Job)>,
     /// Ready reviews by author's principal, so that a reviewer skips its own in one step.
     reviews: RedBlackTreeMapSync<Arc<str>, RedBlackTreeSetSync<(u64, Job)>>,
     /// The first ready review of each author's principal.
@@ -167,15 +167,15 @@ impl Jobs {
     pub fn unsettled(&self) -> u64 {
         self.unsettled
     }
-    /// Ready jobs: reviews first, then by priority and place.
+    /// Ready jobs: reviews first, then by place.
     pub fn ready(&self) -> impl Iterator<Item = Job> + '_ {
         let reviews = self.reviews.values().flat_map(|set| set.iter().map(|(_, job)| *job));
-        reviews.chain(self.ready.iter().map(|(_, _, job)| *job))
+        reviews.chain(self.ready.iter().map(|(_, job)| *job))
     }
     /// The ready job that comes first and is no review.
     #[must_use]
     pub fn first_work(&self) -> Option<Job> {
-        self.ready.first().map(|(_, _, job)| *job)
+        self.ready.first().map(|(_, job)| *job)
     }
     /// The ready review that comes first and whose author answers to another than `principal` (none: to anyone).
     #[must_use]
@@ -184,11 +184,6 @@ impl Jobs {
             .iter()
             .find(|(_, _, author)| Some(author.as_ref()) != principal)
             .map(|(_, job, _)| *job)
-    }
-    /// Whether any review is ready.
-    #[must_use]
-    pub fn has_reviews(&self) -> bool {
-        !self.review_heads.is_empty()
     }
 
     pub(crate) fn add(&mut self, job: Job, status: Status, author: Option<Arc<str>>) {
@@ -227,7 +222,7 @@ impl Jobs {
 
     fn list(&mut self, job: Job, state: &JobState) {
         let Some(author) = state.author.clone().filter(|_| matches!(job, Job::Review(_))) else {
-            self.ready.insert_mut((priority(&job), state.order, job));
+            self.ready.insert_mut((state.order, job));
             return;
         };
         let mut set = self.reviews.get(&author).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
@@ -238,7 +233,7 @@ impl Jobs {
 
     fn unlist(&mut self, job: Job, state: &JobState) {
         let Some(author) = state.author.clone().filter(|_| matches!(job, Job::Review(_))) else {
-            self.ready.remove_mut(&(priority(&job), state.order, job));
+            self.ready.remove_mut(&(state.order, job));
             return;
         };
         let mut set = self.reviews.get(&author).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync);
@@ -284,14 +279,50 @@ impl Jobs {
     }
 }
 
-/// Finishing what is begun comes before beginning more: the lower, the sooner. What follows a drain comes last: an agent
-/// that joins after it may have found other work.
-fn priority(job: &Job) -> u8 {
-    match job {
-        Job::Review(_) => 1,
-        Job::Plan => 2,
-        Job::Read(_) => 3,
-        Job::Reason(_) => 4,
-        Job::Expand(_) | Job::Finalize => 5,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_job_stands_in_the_lists_that_fit_its_status() {
+        let mut jobs = Jobs::default();
+        let tasks = [Job::Reason(TaskId(1)), Job::Reason(TaskId(2))];
+        // Later by label, sooner in the queue.
+        jobs.add(Job::Finalize, Status::Ready, None);
+        tasks.iter().for_each(|job| jobs.add(*job, Status::Ready, None));
+        let ready = |jobs: &Jobs| jobs.ready().collect::<Vec<_>>();
+        assert_eq!(ready(&jobs), [Job::Finalize, tasks[0], tasks[1]]);
+        assert_eq!(jobs.iter().map(|(_, state)| state.order).collect::<Vec<_>>(), [1, 2, 0]);
+        jobs.set_status(tasks[0], Status::Ready);
+        assert_eq!(ready(&jobs), [Job::Finalize, tasks[0], tasks[1]], "ready as before");
+        jobs.set_status(Job::Finalize, Status::Claimed(3));
+        assert_eq!((jobs.first_work(), jobs.unsettled()), (Some(tasks[0]), 2));
+        jobs.set_status(tasks[0], Status::Done);
+        jobs.set_status(tasks[0], Status::Abandoned);
+        assert_eq!((jobs.first_work(), jobs.unsettled()), (Some(tasks[1]), 1));
+        jobs.set_status(tasks[0], Status::Waiting);
+        assert_eq!((jobs.first_work(), jobs.unsettled()), (Some(tasks[1]), 2));
+        jobs.set_status(Job::Finalize, Status::Done);
+        assert_eq!(jobs.unsettled(), 2, "an answer is no task");
+    }
+
+    #[test]
+    fn the_first_review_is_of_another_principal() {
+        let mut jobs = Jobs::default();
+        let authors: [Arc<str>; 2] = ["ann".into(), "bob".into()];
+        for (seq, author) in [(3, 0), (5, 1), (7, 0)] {
+            jobs.add(Job::Review(seq), Status::Ready, Some(authors[author].clone()));
+        }
+        let first = |jobs: &Jobs| {
+            [None, Some("ann"), Some("bob"), Some("cas")].map(|principal| jobs.first_review(principal))
+        };
+        let review = |seq| Some(Job::Review(seq));
+        assert_eq!(first(&jobs), [review(3), review(5), review(3), review(3)]);
+        jobs.set_status(Job::Review(3), Status::Done);
+        assert_eq!(first(&jobs), [review(5), review(5), review(7), review(5)]);
+        jobs.set_status(Job::Review(5), Status::Claimed(8));
+        assert_eq!(first(&jobs), [review(7), None, review(7), review(7)]);
+        assert_eq!((jobs.first_work(), jobs.unsettled()), (None, 0));
     }
 }

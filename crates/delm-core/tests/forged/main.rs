@@ -3,7 +3,13 @@
 //! Refuses to break two laws at once: an entry as it was written is folded, the same with one change is not.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it must be")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod claims;
+mod gists;
+mod queue;
+mod runs;
 
 use common::script::{Script, Setups};
 use delm_core::apply::apply;
@@ -33,8 +39,13 @@ const LINES: [&str; 16] = [
 ];
 
 fn log() -> Vec<Sealed> {
+    log_of(&LINES)
+}
+
+/// What a conversation wrote.
+fn log_of(lines: &[&str]) -> Vec<Sealed> {
     let mut script = Script::new();
-    for line in LINES {
+    for line in lines {
         let came = script.line(line, &Setups::new()).unwrap();
         assert!(!came.iter().any(|line| line.starts_with('!')), "{line}: {came:?}");
     }
@@ -44,33 +55,53 @@ fn log() -> Vec<Sealed> {
 /// The law that refuses the first entry the change fits, once it is changed.
 #[track_caller]
 fn law(change: impl Fn(&mut Entry) -> Option<()>) -> &'static str {
+    law_in(&log(), change)
+}
+
+/// The same in another log.
+#[track_caller]
+fn law_in(log: &[Sealed], change: impl Fn(&mut Entry) -> Option<()>) -> &'static str {
     let mut run = Run::default();
-    for sealed in log() {
+    for sealed in log {
         let mut entry = sealed.entry.clone();
         if change(&mut entry).is_some() {
             let before = run.clone();
             let Err(fault) = apply(&mut run, &entry.seal()) else { return "no law" };
             assert!(run == before, "I-35: a refused entry changes the state");
-            apply(&mut run, &sealed).unwrap();
+            apply(&mut run, sealed).unwrap();
             return fault.law;
         }
-        apply(&mut run, &sealed).unwrap();
+        apply(&mut run, sealed).unwrap();
     }
     "no entry"
+}
+
+/// Changes the entry of a seq.
+fn at(seq: u64, change: impl Fn(&mut Entry) -> Option<()>) -> impl Fn(&mut Entry) -> Option<()> {
+    move |entry| (entry.seq == seq).then(|| change(entry).unwrap())
+}
+
+/// The place of the first entry with such an event, and of the event in it.
+fn find(log: &[Sealed], wanted: impl Fn(&Event) -> bool) -> (u64, usize) {
+    let places = log
+        .iter()
+        .filter_map(|sealed| Some((sealed.entry.seq, sealed.entry.events.iter().position(&wanted)?)));
+    places.into_iter().next().unwrap()
 }
 
 /// Changes the first event that `pick` finds in an entry.
 macro_rules! change {
     ($kind:ident, $event:ident => $edit:expr) => {
-        |entry: &mut Entry| {
-            let found = entry
-                .events
-                .iter_mut()
-                .find_map(|event| if let Event::$kind(found) = event { Some(found) } else { None });
+        |entry: &mut delm_core::entry::Entry| {
+            let found = entry.events.iter_mut().find_map(|event| {
+                if let delm_core::event::Event::$kind(found) = event { Some(found) } else { None }
+            });
             found.map(|$event| $edit)
         }
     };
 }
+
+pub(crate) use change;
 
 const OTHER: Digest = Digest([7; 32]);
 
