@@ -65,6 +65,13 @@ pub(crate) struct Cached {
     pub(crate) hasher: blake3::Hasher,
 }
 
+/// A cache makes no difference.
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 impl core::fmt::Debug for Memo {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Memo")

@@ -92,7 +92,7 @@ fn find(log: &[Sealed], wanted: impl Fn(&Event) -> bool) -> (u64, usize) {
 /// Changes the first event that `pick` finds in an entry.
 macro_rules! change {
     ($kind:ident, $event:ident => $edit:expr) => {
-        |entry: &mut delm_core::entry::Entry| {
+        move |entry: &mut delm_core::entry::Entry| {
             let found = entry.events.iter_mut().find_map(|event| {
                 if let delm_core::event::Event::$kind(found) = event { Some(found) } else { None }
             });
