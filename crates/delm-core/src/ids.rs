@@ -309,5 +309,6 @@ mod tests {
         let digest = Digest::of_blob(b"delm");
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         assert!(digest.to_string().to_uppercase().parse::<Digest>().is_err());
+        assert_eq!(Some(digest.short(6).as_str()), digest.to_string().get(..6));
     }
 }

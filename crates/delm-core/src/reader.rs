@@ -139,3 +139,30 @@ fn read(unit: &str, run: &Run) -> ReadReply {
     }
     ReadReply { bullets, gist }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_the_first_sentence_and_refers_to_each() {
+        let first = "The harbour light was built in 1874 by Ada Quill.";
+        let second = "Ada Quill was born in the village of Penmarrow.";
+        let run = Run::default();
+        let words = usize::try_from(run.limits().reference_words_min).unwrap_or(0);
+        let reply = read(&format!("Short. {first} {second}"), &run);
+        assert_eq!(reply.gist, first);
+        assert_eq!(
+            reply.bullets.iter().map(|bullet| bullet.text.as_str()).collect::<Vec<_>>(),
+            [first, second]
+        );
+        for bullet in &reply.bullets {
+            assert!(bullet.text.starts_with(&bullet.head) && bullet.text.ends_with(&bullet.tail));
+            let count = |part: &str| crate::text::words(part).count();
+            assert_eq!((count(&bullet.head), count(&bullet.tail)), (words, words));
+        }
+        let long = alloc::vec!["light"; 2000].join(" ") + ". ";
+        let reply = read(&(long + first), &run);
+        assert_eq!(reply.gist, first, "a gist has its length");
+    }
+}

@@ -255,6 +255,7 @@ pub(crate) fn has_thousands(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::borrow::ToOwned as _;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -312,6 +313,47 @@ mod tests {
     }
 
     #[test]
+    fn commas_part_thousands_where_three_digits_follow_each() {
+        for number in ["1,000", "12,345", "123,456,789", "1,000.5", "1,000th"] {
+            assert!(has_thousands(number), "{number}");
+        }
+        for number in
+            ["1000", "1,5", "1,00", "1,0000", "1234,567", ",123", "1,234,56", "1.000,5", "x,123", "1,x23"]
+        {
+            assert!(!has_thousands(number), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_stands_between_two_signs_of_a_word_joins_them() {
+        for (text, expected) in [
+            ("a'b", &["a'b"][..]),
+            ("a'1", &["a", "1"]),
+            ("1'a", &["1", "a"]),
+            ("a’東", &["a", "東"]),
+            ("1.a", &["1", "a"]),
+            ("a.1", &["a", "1"]),
+            ("1,1", &["1,1"]),
+            ("1;1", &["1", "1"]),
+            ("1..1", &["1", "1"]),
+            ("é'a", &["é'a"]),
+        ] {
+            assert_eq!(words(text).map(|word| word.text).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stem_keeps_enough_of_its_word() {
+        let stems = [
+            "skies", "stories", "making", "walking", "walked", "churches", "cats", "as", "city", "any",
+            "late", "the",
+        ];
+        let expected =
+            ["skie", "stor", "making", "walk", "walk", "church", "cat", "as", "cit", "any", "lat", "the"];
+        assert_eq!(stems.map(stem), expected);
+    }
+
+    #[test]
     fn tokens_are_counted_by_the_rule() {
         for (text, tokens) in [
             ("", 0),
@@ -322,9 +364,20 @@ mod tests {
             ("1903", 2),
             ("a, b.", 4),
             ("東京", 2),
+            ("letter", 1),
+            ("été", 3),
+            ("ééé", 2),
+            ("éééé", 2),
+            ("1907!", 3),
+            ("12345", 2),
+            ("½½½½", 2),
+            ("a  b", 3),
+            ("!!!", 3),
         ] {
             assert_eq!(gist_tokens(text), tokens, "{text:?}");
         }
+        assert_eq!(gist_tokens(&("a".to_owned() + &" ".repeat(17) + "b")), 3);
+        assert_eq!(gist_tokens(&("a".to_owned() + &" ".repeat(18) + "b")), 4);
         assert!(gist_tokens(&" ".repeat(4000)) > 100);
         assert!(gist_tokens(&"\u{200b}".repeat(200)) > 100);
     }

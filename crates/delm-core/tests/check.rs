@@ -100,6 +100,11 @@ fn turns_of_speech_are_not_negations() {
         ("He was not married.", "He was unmarried."),
         ("No patients died.", "There were zero deaths among patients."),
         ("Opus No. 5 was played first.", "They played opus no. 5 first."),
+        ("The harbour was open.", "The harbour was open, the light was not."),
+        // One shared word, of another subject, is chance.
+        ("The keeper resigned.", "The mayor did not resign."),
+        ("The harbour was closed.", "It did not rain and the harbour was closed."),
+        ("The harbour was closed.", "It did not rain; the harbour was closed."),
     ] {
         assert_eq!(failed(gist, &[evidence]), [""; 0], "{gist}");
     }
@@ -112,6 +117,7 @@ fn invented_names_are_caught() {
         "London is where the bridge stands.",
         "Lindqvist's firm built it.",
         "It was built by UNESCO.",
+        "UNESCO built it.",
         "The SPECTRE agents built it.",
         "Erik Holm designed the bridge.",
         "The \"Halden Tunnel\" opened.",

@@ -254,6 +254,71 @@ mod tests {
     }
 
     #[test]
+    fn every_number_word_has_its_value() {
+        let cardinals = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen \
+            sixteen seventeen eighteen nineteen";
+        let ordinals = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth \
+            fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth";
+        for words in [cardinals, ordinals] {
+            for (value, word) in words.split_whitespace().enumerate() {
+                assert_eq!(values(word), [value.to_string()], "{word}");
+            }
+        }
+        let cardinals = "twenty thirty forty fifty sixty seventy eighty ninety";
+        let ordinals = "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth";
+        for words in [cardinals, ordinals] {
+            for (value, word) in (2..).zip(words.split_whitespace()) {
+                assert_eq!(values(word), [(value * 10).to_string()], "{word}");
+            }
+        }
+        assert_eq!(values("a dozen"), ["12"]);
+        for (scales, zeros) in [
+            ("hundred hundredth", 2),
+            ("thousand thousandth", 3),
+            ("million millionth mn", 6),
+            ("billion billionth bn", 9),
+            ("trillion trillionth", 12),
+        ] {
+            for scale in scales.split_whitespace() {
+                let value = "3".to_string() + &"0".repeat(zeros);
+                assert_eq!(values(&alloc::format!("3 {scale}")), [value.clone()], "{scale}");
+                assert_eq!(values(&alloc::format!("three {scale}")), [value], "{scale}");
+            }
+        }
+        for (text, both) in [
+            ("5k", ["5", "5000"]),
+            ("5m", ["5", "5000000"]),
+            ("5mn", ["5", "5000000"]),
+            ("5b", ["5", "5000000000"]),
+            ("5bn", ["5", "5000000000"]),
+        ] {
+            assert_eq!(values(text), both, "{text}");
+        }
+    }
+
+    #[test]
+    fn number_words_belong_together_as_they_are_said() {
+        for (text, expected) in [
+            ("twenty three", &["23"][..]),
+            ("twenty ten", &["20", "10"]),
+            ("ten three", &["10", "3"]),
+            ("thirty twenty", &["30", "20"]),
+            ("two hundred thirty", &["230"]),
+            ("two hundred, thirty", &["200", "30"]),
+            ("two thousand and one", &["2001"]),
+            ("two million three hundred thousand", &["2300000"]),
+            ("five and twenty", &["5", "20"]),
+            ("1914/18", &["1914", "18", "1918"]),
+            ("1914-2018", &["1914", "2018"]),
+            ("1914 18", &["1914", "18"]),
+            ("3.14-15", &["3.14", "15"]),
+            ("2 million, 3", &["2000000", "3"]),
+        ] {
+            assert_eq!(values(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn chains_of_scales_do_not_overflow() {
         let text = "nine ".to_string() + &"trillion ".repeat(50) + "hundred " + &"hundred ".repeat(60);
         assert!(values(&text).len() < 200);

@@ -56,3 +56,26 @@ fn bearing(note: &Note<'_>, asked: &BTreeSet<String>, named: &BTreeMap<String, u
 fn names_of(note: &Note<'_>) -> BTreeSet<String> {
     words(note.text).filter(is_named).map(|word| String::from(stem(&word.normalized()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::FactId;
+
+    #[test]
+    fn a_quote_bears_by_the_questions_words_and_by_names_others_have() {
+        let note = Note { fact: FactId(1), text: "Ada Quill rowed home", evidence: &[], failure: false };
+        let asked: BTreeSet<String> = terms_of("Who rowed home?").collect();
+        let of = |counts: &[(&str, usize)]| {
+            let named = counts.iter().map(|(name, count)| (String::from(*name), *count)).collect();
+            bearing(&note, &asked, &named)
+        };
+        assert_eq!(of(&[]), 4, "two words of the question");
+        assert_eq!(of(&[("ada", 1), ("quill", 1)]), 4, "names of this quote alone");
+        assert_eq!(of(&[("ada", 2), ("quill", 1)]), 5);
+        assert_eq!(of(&[("ada", 2), ("quill", 3)]), 6);
+        let of_name: BTreeSet<String> = terms_of("Ada?").collect();
+        let named = BTreeMap::from([(String::from("ada"), 2), (String::from("quill"), 2)]);
+        assert_eq!(bearing(&note, &of_name, &named), 3, "a name that is asked for is counted once");
+    }
+}

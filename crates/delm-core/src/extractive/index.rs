@@ -205,3 +205,37 @@ fn without_brackets(title: &str) -> &str {
     let cut = title.trim_end().strip_suffix(')').and_then(|_| title.rfind('('));
     cut.and_then(|at| title.get(..at)).filter(|rest| !rest.trim().is_empty()).unwrap_or(title)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_a_name_without_its_place_number_and_ending() {
+        for (name, title) in [
+            ("docs/07-harbour.md", "harbour"),
+            ("3_x.txt", "x"),
+            ("07-", "07-"),
+            ("07", "07"),
+            ("-x", "-x"),
+            ("1874.md", "1874"),
+            (".profile", ".profile"),
+            ("v1.Final", "v1.Final"),
+            ("a.verylongending", "a.verylongending"),
+            ("a\\b\\c.txt", "c"),
+            ("folder/", "folder"),
+            ("7harbour.md", "7harbour"),
+        ] {
+            assert_eq!(title_of(name), title, "{name}");
+        }
+    }
+
+    #[test]
+    fn brackets_at_the_end_are_no_name() {
+        for (title, name) in
+            [("Brand (play)", "Brand "), ("(play)", "(play)"), ("Brand", "Brand"), ("a (b) c", "a (b) c")]
+        {
+            assert_eq!(without_brackets(title), name, "{title}");
+        }
+    }
+}

@@ -174,3 +174,32 @@ pub(super) fn named_words(text: &str) -> Vec<(Word<'_>, bool)> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_of_a_sentence_is_a_name_if_the_second_is() {
+        let names = |text: &str| -> Vec<alloc::string::String> {
+            named_words(text)
+                .into_iter()
+                .filter(|(_, named)| *named)
+                .map(|(word, _)| word.text.into())
+                .collect()
+        };
+        assert_eq!(
+            names("Ada Quill rowed. She met Penmarrow in 1874."),
+            ["Ada", "Quill", "Penmarrow", "1874"]
+        );
+        assert_eq!(names("Light was seen."), [""; 0]);
+        assert_eq!(names("light Was seen."), ["Was"]);
+        assert_eq!(named_words("One two. Three").len(), 3);
+    }
+
+    #[test]
+    fn a_word_whose_source_was_read_keeps_a_fifth() {
+        let context = Context { spent: BTreeSet::from([7]), words: BTreeMap::new() };
+        assert_eq!((context.kept(7, 200), context.kept(8, 200)), (40, 200));
+    }
+}

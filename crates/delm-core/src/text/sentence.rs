@@ -160,6 +160,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_is_cut_behind_a_blank() {
+        let text = "ab ".repeat(5000);
+        assert!(cut(&text).iter().all(|part| part.split(' ').all(|word| word == "ab")));
+        let longest = cut(&text).iter().map(|part| part.len()).max();
+        assert!(longest.is_some_and(|longest| longest + 3 >= SENTENCE_BYTES_MAX));
+        assert_eq!(cut(&"x".repeat(SENTENCE_BYTES_MAX)).len(), 1);
+        assert_eq!(cut(&"x".repeat(SENTENCE_BYTES_MAX + 1)).len(), 2);
+    }
+
+    #[test]
+    fn a_mark_ends_a_sentence_or_does_not() {
+        for (text, parts) in [
+            ("See p. 5 and c. 1900. Done", 2),
+            ("See p. Anna", 2),
+            ("Plan B. Then", 1),
+            ("It is in the U.S. Troops left", 1),
+            ("Really? yes", 1),
+            ("Really? Yes", 2),
+            ("v2.Next", 1),
+            ("It ended (so.) Next", 2),
+            ("One\n2. two", 2),
+            ("One\n2) two", 2),
+            ("One\n2 two", 1),
+            ("One\n. two", 1),
+            ("One\n+ two", 2),
+            ("One\n-two", 1),
+            ("One\n  | cell", 2),
+            ("One… Two", 2),
+        ] {
+            assert_eq!(cut(text).len(), parts, "{text:?}");
+        }
+    }
+
+    #[test]
     fn nothing_is_empty_and_nothing_endless() {
         for text in ["", "  \n\r\n\t", "\u{0}", "...", ". . .", &"é".repeat(9000), &"ab ".repeat(5000)] {
             let mut covered = String::new();

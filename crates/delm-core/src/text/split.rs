@@ -151,6 +151,53 @@ mod tests {
         assert_eq!(split(&text, 1_000_000).iter().map(|(a, b)| b - a).sum::<u64>(), text.len() as u64);
     }
 
+    #[test]
+    fn a_place_is_as_good_as_what_stands_before_and_behind_it() {
+        for (text, low, cut) in [
+            ("a\n\n# b", 1, Cut::Heading),
+            ("a\n# b", 1, Cut::Heading),
+            ("a # b", 1, Cut::Blank),
+            ("a\n\nb", 1, Cut::Paragraph),
+            ("a.\n\nb", 1, Cut::Paragraph),
+            ("a\n \nb", 1, Cut::Paragraph),
+            ("a. b", 1, Cut::Sentence),
+            ("a.\nb", 1, Cut::Sentence),
+            ("a\nb", 1, Cut::Line),
+            ("a b", 1, Cut::Blank),
+            ("a) b", 0, Cut::Sentence),
+            ("a, b", 0, Cut::Blank),
+            ("a\n\n  b", 4, Cut::Blank),
+        ] {
+            let at = text.len() - text.trim_start_matches(['a', '.', ',', ')', ' ', '\n']).len();
+            assert!(cut_at(text.as_bytes(), low, at) == cut, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_hard_cut_parts_no_line_end_and_no_character() {
+        assert_eq!(hard_cut("ab\r\ncd", 0, 3), 2);
+        assert_eq!(hard_cut("ab\rcd", 0, 3), 3);
+        assert_eq!(hard_cut("ab\ncd", 0, 2), 2);
+        assert_eq!(hard_cut("a€b", 0, 3), 1);
+        assert_eq!(hard_cut("€b", 0, 2), 3, "nothing before it: behind it");
+        assert_eq!(hard_cut("ab", 0, 2), 2);
+    }
+
+    #[test]
+    fn a_heading_is_one_to_six_signs_and_a_blank() {
+        for (line, heading) in [
+            ("# a", true),
+            ("###### a", true),
+            ("####### a", false),
+            ("#a", false),
+            ("#\ta", true),
+            (" # a", false),
+            ("#", false),
+        ] {
+            assert_eq!(is_heading(line.as_bytes()), heading, "{line}");
+        }
+    }
+
     proptest! {
         #[test]
         fn units_join_to_the_text(text in "[a-c #\\n\\r.é€\u{1f600}]{0,300}", unit_bytes in 0_u64..80) {

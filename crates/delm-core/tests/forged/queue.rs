@@ -164,6 +164,12 @@ fn a_queue_drains_when_nothing_is_left_and_says_why() {
         Some(())
     });
     assert_eq!(law_in(&log, closed), "I-26", "the queue is closed");
+    let left = log_of(&["engine start agents=1", "a1 claim", "a1 release .", "a1 leave", "engine interrupt"]);
+    let alone = at(4, |entry| {
+        entry.events = vec![delm_core::event::Drained { round: 1, cause: DrainCause::Empty }.into()];
+        Some(())
+    });
+    assert_eq!(law_in(&left, alone), "I-26", "nobody is here");
 }
 
 #[test]
@@ -182,11 +188,22 @@ fn an_expansion_names_what_it_added() {
         Some(())
     });
     assert_eq!(law_in(&log, undrained), "I-27");
-    let unclaimed = at(6, |entry| {
+    let unclaimed = &at(6, |entry| {
         entry.events.push(Expanded { round: 1, fence: None, tasks: Vec::new() }.into());
         Some(())
     });
     assert_eq!(law_in(&log, unclaimed), "I-27", "there is a round left");
+    let finding = format!("a1 answer . {FINDING}");
+    let last = log_of(&[
+        "engine start agents=2 rounds_max=1",
+        "a1 claim",
+        "a1 answer . plan: Who built the light?",
+        "a1 claim",
+        &finding,
+        "a2 claim",
+        "a2 answer . approve: it says so",
+    ]);
+    assert_eq!(law_in(&last, unclaimed), "I-27", "this round is the last, and is left");
 }
 
 #[test]
@@ -281,6 +298,11 @@ fn a_limit_is_reached_when_it_is() {
     assert_eq!(of(|reached| reached.limit = "budget_microusd".into()), "I-29");
     assert_eq!(of(|reached| reached.cause = PauseCause::Deadline), "I-29");
     assert_eq!(of(|reached| reached.cause = PauseCause::Interrupt), "I-29");
+    let unlimited = log_of(&["engine start agents=2", "engine interrupt"]);
+    let none = change!(LimitReached, reached => {
+        (reached.limit, reached.cause, reached.needed) = ("budget_tokens".into(), PauseCause::Budget, 1)
+    });
+    assert_eq!(law_in(&unlimited, none), "I-29", "there is no such limit");
     let overspent = log_of(&[
         "engine start agents=2 budget_tokens=2400",
         "a1 claim",
