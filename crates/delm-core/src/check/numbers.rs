@@ -280,9 +280,9 @@ mod tests {
             ("trillion trillionth", 12),
         ] {
             for scale in scales.split_whitespace() {
-                let value = "3".to_string() + &"0".repeat(zeros);
-                assert_eq!(values(&alloc::format!("3 {scale}")), [value.clone()], "{scale}");
-                assert_eq!(values(&alloc::format!("three {scale}")), [value], "{scale}");
+                let expected = ["3".to_string() + &"0".repeat(zeros)];
+                assert_eq!(values(&alloc::format!("3 {scale}")), expected, "{scale}");
+                assert_eq!(values(&alloc::format!("three {scale}")), expected, "{scale}");
             }
         }
         for (text, both) in [
