@@ -124,6 +124,7 @@ mod tests {
     fn a_small_text_is_one_unit_and_an_empty_one_none() {
         assert_eq!(split("", 64), []);
         assert_eq!(split("a", 64), [(0, 1)]);
+        assert_eq!(split(&"a".repeat(64), 64), [(0, 64)]);
         assert_eq!(split("\n\n", 64), [(0, 2)]);
     }
 
