@@ -20,6 +20,7 @@ pub mod entry;
 pub mod event;
 pub mod extractive;
 pub mod ids;
+pub mod influence;
 pub mod limits;
 pub mod policy;
 pub mod prompt;

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::export::{BlobLine, End, EntryLine, Header};
 use crate::view::{
-    AgentView, AgentsTag, BackedUp, Began, CallView, CallsTag, Checked, Completions, ConfigItem, ConfigTag,
-    Doctor, DryRun, ErrorView, FactView, FactsTag, ForkPlan, JobView, LawView, LawsTag, LimitItem, LimitsTag,
-    List, LogItem, LogTag, LsItem, LsTag, PromptItem, PromptsTag, QueueTag, Removed, Replayed, RunView,
-    SchemaItem, SchemaTag, ShowView, Shown, Unfolded, Verified,
+    AgentView, AgentsTag, BackedUp, Began, BlameTag, CallView, CallsTag, Checked, Completions, ConfigItem,
+    ConfigTag, Doctor, DryRun, ErrorView, FactView, FactsTag, ForkPlan, JobView, LawView, LawsTag, LimitItem,
+    LimitsTag, List, LogItem, LogTag, LsItem, LsTag, PromptItem, PromptsTag, QueueTag, Removed, Replayed,
+    RunView, SchemaItem, SchemaTag, ShowView, Shown, Unfolded, Verified, WhatIf, Why,
 };
 
 macro_rules! schemas {
@@ -37,6 +37,9 @@ schemas! {
     "dry-run": DryRun, "`delm run --dry-run --json`";
     "fork-plan": ForkPlan, "`delm fork --dry-run --json`";
     "facts": List<FactsTag, FactView>, "`delm facts --json`";
+    "blame": List<BlameTag, FactView>, "`delm blame --json`";
+    "why": Why, "`delm why --json`";
+    "what-if": WhatIf, "`delm what-if --json`";
     "queue": List<QueueTag, JobView>, "`delm queue --json`";
     "agents": List<AgentsTag, AgentView>, "`delm agents --json`";
     "calls": List<CallsTag, CallView>, "`delm calls --json`";

@@ -50,6 +50,12 @@ pub(crate) enum RefError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nothing that comes from other things.
+    #[error("{text:?} has no ancestors: give the label of a fact (F12) or `answer`")]
+    NotMade {
+        /// What was given.
+        text: String,
+    },
     /// Not a label, hash or call.
     #[error(
         "{text:?} names nothing in a run: give a label (S3 source, S3.2 unit, F12 fact, T7 task, a3 agent, c5 call, answer) or a blob's hash (64 hex digits)"
@@ -199,6 +205,42 @@ impl fmt::Display for Thing {
             Self::Call(label) => label.fmt(f),
             Self::Answer => f.write_str("answer"),
             Self::Blob(hash) => hash.fmt(f),
+        }
+    }
+}
+
+/// What agents made out of others' words: it has ancestors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// An admitted gist.
+    Fact(FactId),
+    /// The answer.
+    Answer,
+}
+
+impl FromStr for Made {
+    type Err = RefError;
+
+    fn from_str(text: &str) -> Result<Self, RefError> {
+        match text.parse() {
+            Ok(Thing::Fact(label)) => Ok(Self::Fact(label)),
+            Ok(Thing::Answer) => Ok(Self::Answer),
+            Ok(_) | Err(_) => Err(RefError::NotMade { text: text.into() }),
+        }
+    }
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Thing::from(*self).fmt(f)
+    }
+}
+
+impl From<Made> for Thing {
+    fn from(made: Made) -> Self {
+        match made {
+            Made::Fact(label) => Self::Fact(label),
+            Made::Answer => Self::Answer,
         }
     }
 }

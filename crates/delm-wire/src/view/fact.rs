@@ -31,7 +31,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn of(run: &Run, agent: Option<AgentId>, spent: &Spent) -> Option<Self> {
+    pub(super) fn of(run: &Run, agent: Option<AgentId>, spent: &Spent) -> Option<Self> {
         let id = agent?;
         let agent = run.agent(id)?;
         Some(Self {
@@ -64,6 +64,8 @@ pub struct Judgement {
     pub failed: Vec<Word<Check>>,
     /// Why.
     pub reason: Option<String>,
+    /// Seq of the entry that gave it.
+    pub seq: u64,
 }
 
 /// Words of a document.
@@ -216,5 +218,6 @@ fn judgement(run: &Run, blobs: &dyn Blobs, gist: &Proposal, spent: &Spent) -> Op
         passed: checks(true),
         failed: checks(false),
         reason: text(blobs, &verdict.reason),
+        seq: verdict.seq,
     })
 }

@@ -10,6 +10,8 @@ use crate::name::Hash;
 
 tag!(/// The schema of `delm facts`.
     FactsTag = "delm.facts/1");
+tag!(/// The schema of `delm blame`.
+    BlameTag = "delm.blame/1");
 tag!(/// The schema of `delm queue`.
     QueueTag = "delm.queue/1");
 tag!(/// The schema of `delm agents`.

@@ -6,6 +6,7 @@
 mod agent;
 mod call;
 mod check;
+mod claim;
 mod error;
 mod fact;
 mod fork;
@@ -19,6 +20,8 @@ mod show;
 mod summary;
 mod unfold;
 mod upkeep;
+mod what_if;
+mod why;
 
 use delm_core::entry::Blobs;
 use delm_core::ids::Digest;
@@ -29,10 +32,11 @@ pub use self::check::{
     BrokenLaw, CheckTag, Checked, Diverged, LawView, LawsTag, ReplayTag, Replayed, StoreChecked, Verified,
     VerifyTag,
 };
+pub use self::claim::{ClaimFold, ClaimView, UnfoldedView};
 pub use self::error::{ErrorBody, ErrorView};
 pub use self::fact::{FactView, Judgement, QuoteView, Worker, fences_of};
 pub use self::fork::{ForkPlan, ForkPlanTag};
-pub use self::list::{AgentsTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
+pub use self::list::{AgentsTag, BlameTag, CallsTag, FactsTag, List, LogTag, LsTag, QueueTag};
 pub use self::log::LogItem;
 pub use self::machine::{
     Completions, CompletionsTag, ConfigItem, ConfigTag, Doctor, DoctorFile, DoctorKey, DoctorStore,
@@ -48,6 +52,11 @@ pub use self::summary::{
 };
 pub use self::unfold::{UnfoldTag, Unfolded};
 pub use self::upkeep::{BackedUp, BackupTag, CatTag, Removed, RmTag, Shown};
+pub use self::what_if::{
+    AnswerFate, CauseWord, ChangeView, FateCounts, FateView, FateWord, InfluenceFold, PartView, WhatIf,
+    WhatIfTag, cannot_know,
+};
+pub use self::why::{Grounds, VisibleView, Why, WhyAnswer, WhyFact, WhyTag};
 
 /// The text behind a hash; none if its bytes are gone. What is no UTF-8 is shown with replacement characters.
 fn text(blobs: &dyn Blobs, hash: &Digest) -> Option<String> {

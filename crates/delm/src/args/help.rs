@@ -14,6 +14,7 @@ use super::Cli;
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Ask", &["demo", "run", "resume", "fork", "cancel"]),
     ("Look", &["ls", "show", "log", "queue", "agents", "facts", "calls", "cat", "unfold"]),
+    ("Ask why", &["why", "blame", "what-if"]),
     ("Check", &["verify", "replay", "check", "export"]),
     ("Upkeep", &["doctor", "config", "rm", "backup", "schema", "completions"]),
 ];
@@ -56,6 +57,12 @@ pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
     ("calls", &["delm calls", "delm calls 7f3a --limit 20"]),
     ("cat", &["delm cat F12", "delm cat 7f3a S3.2", "delm cat last c5 --prompt"]),
     ("unfold", &["delm unfold F12", "delm unfold 7f3a S3.2 --level raw"]),
+    ("why", &["delm why answer", "delm why light F12 --depth 2", "delm why F12 --dot > f12.dot"]),
+    ("blame", &["delm blame", "delm blame light --json"]),
+    (
+        "what-if",
+        &["delm what-if --without-agent a3", "delm what-if light --without F2 --verdict F7=reject --json"],
+    ),
     ("export", &["delm export > run.jsonl", "delm export light > light.jsonl"]),
     ("verify", &["delm verify", "delm verify replays/light.jsonl"]),
     ("replay", &["delm replay", "delm replay replays/light.jsonl --json"]),

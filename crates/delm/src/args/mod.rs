@@ -113,6 +113,12 @@ pub(crate) enum Read {
     Agents(read::RunPage),
     /// Facts of a run: what was admitted, on whose word
     Facts(read::Facts),
+    /// What a fact or the answer comes from: authors, verdicts, evidence, influences
+    Why(read::Why),
+    /// A line a fact: who found it, with which model, and on whose word it stands
+    Blame(read::RunPage),
+    /// Which facts and which parts of the answer would fall without an agent, a fact or a verdict
+    WhatIf(read::WhatIf),
     /// Model calls of a run
     Calls(read::RunPage),
     /// The bytes behind a label, a blob's hash or a call
@@ -152,7 +158,9 @@ impl Read {
         let named = match self {
             Self::Show(of) => &of.run,
             Self::Log(log) => &log.of.run,
-            Self::Queue(page) | Self::Agents(page) | Self::Calls(page) => &page.of.run,
+            Self::Queue(page) | Self::Agents(page) | Self::Calls(page) | Self::Blame(page) => &page.of.run,
+            Self::Why(why) => &why.run,
+            Self::WhatIf(what_if) => &what_if.of.run,
             Self::Facts(facts) => &facts.of.run,
             Self::Cat(cat) => &cat.run,
             Self::Unfold(unfold) => &unfold.run,

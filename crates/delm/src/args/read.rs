@@ -1,5 +1,5 @@
-//! Arguments of the verbs that read: `ls`, `show`, `log`, `queue`, `agents`, `facts`, `calls`, `cat`, `unfold`,
-//! `export`, `verify`, `replay`, `check`.
+//! Arguments of the verbs that read: `ls`, `show`, `log`, `queue`, `agents`, `facts`, `calls`, `cat`, `unfold`, `why`,
+//! `blame`, `what-if`, `export`, `verify`, `replay`, `check`.
 //!
 //! Refuses what later versions will bring, by name, so that nobody takes silence for a result.
 
@@ -9,11 +9,11 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use delm_core::event::KINDS;
-use delm_core::ids::{AgentId, Label, Subject};
+use delm_core::ids::{AgentId, BadName, FactId, Label, Subject};
 
 use super::Later;
 use super::value::{Since, page_items, since};
-use crate::refs::{RefError, RunRef, Thing};
+use crate::refs::{Made, RefError, RunRef, Thing};
 
 /// How much of a list to show.
 #[derive(Clone, Debug, Default, Args)]
@@ -76,7 +76,7 @@ pub(crate) struct OneRun {
     pub(crate) run: Option<RunRef>,
 }
 
-/// A run and a page of a list of it: `delm queue`, `delm agents`, `delm calls`.
+/// A run and a page of a list of it: `delm queue`, `delm agents`, `delm calls`, `delm blame`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct RunPage {
     #[command(flatten)]
@@ -180,6 +180,71 @@ pub(crate) struct Unfold {
     /// How far
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) level: LevelArg,
+}
+
+/// `delm why`.
+#[derive(Clone, Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct Why {
+    /// The run; the one begun last if not given
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<RunRef>,
+
+    /// A fact such as F12, or `answer`
+    #[arg(value_name = "LABEL", required = true)]
+    pub(crate) label: Made,
+
+    /// At most so many citations away
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<u32>,
+
+    /// As a graph for Graphviz
+    #[arg(long)]
+    pub(crate) dot: bool,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// `delm what-if`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct WhatIf {
+    #[command(flatten)]
+    pub(crate) of: OneRun,
+
+    /// As if this agent, such as a3, had done nothing; may be given again
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) without_agent: Vec<AgentId>,
+
+    /// As if this fact, such as F12, had never been found; may be given again
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) without: Vec<FactId>,
+
+    /// As if the verdict on this fact had been another: F12=reject; may be given again
+    #[arg(long, value_name = "LABEL=reject")]
+    pub(crate) verdict: Vec<Turned>,
+
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+/// A fact whose approval is thought to have been a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turned(pub(crate) FactId);
+
+impl FromStr for Turned {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad =
+            || BadName { text: text.into(), expected: "a fact and what its verdict is to be: F12=reject" };
+        let (label, ruling) = text.split_once('=').ok_or_else(bad)?;
+        // Asking for other words is a rejection too. Every fact's verdict is an approval already.
+        if !matches!(ruling, "reject" | "rewrite") {
+            return Err(bad());
+        }
+        label.parse().map(Self).map_err(|_| bad())
+    }
 }
 
 /// In what form to export.

@@ -48,7 +48,7 @@ fn every_verb_is_in_one_group_and_has_examples() {
 
 #[test]
 fn verbs_are_those_of_the_contract() {
-    let contract = "demo run resume fork cancel ls show log queue agents facts calls cat unfold export verify replay check rm backup doctor schema config completions";
+    let contract = "demo run resume fork cancel ls show log queue agents facts calls cat unfold why blame what-if export verify replay check rm backup doctor schema config completions";
     let in_tree: BTreeSet<_> =
         help::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     assert_eq!(in_tree, contract.split(' ').map(str::to_owned).collect());
@@ -155,7 +155,11 @@ fn wrong_usage_is_refused_with_the_value_named() {
         ("delm log --kind nonsense", "nonsense"),
         ("delm log --reverse -f", "cannot be used"),
         ("delm ls --json --jsonl", "cannot be used"),
-        ("delm blame last", "blame"),
+        ("delm diff last", "diff"),
+        ("delm why S3.2", "has no ancestors"),
+        ("delm why", "LABEL"),
+        ("delm what-if --verdict F1=approve", "F12=reject"),
+        ("delm what-if --without S1", "fact label"),
     ];
     for (line, says) in table {
         let error = parse(line).unwrap_err();

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use delm_core::entry::Blobs;
 use delm_core::ids::{BadName, Digest, FactId, Seq};
 use delm_core::run::{Fact, Proposal, Run};
-use delm_wire::view::{CallFold, FactView, FactsTag, fences_of};
+use delm_wire::view::{BlameTag, CallFold, FactView, FactsTag, fences_of};
 
 use super::fold::{Walk, whole};
-use super::{cursor, found};
+use super::{blame, cursor, found};
 use crate::access::{Reading, log_error};
-use crate::args::read::Facts;
+use crate::args::read::{Facts, OneRun, Page};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::output::listing::{Column, Layout, Listing};
@@ -62,34 +62,79 @@ impl Item {
     }
 }
 
+/// Which list is made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Facts, with their grounds.
+    Admitted,
+    /// Gists that were rejected.
+    Rejected,
+    /// Facts, with who answers for them.
+    Blame,
+}
+
+impl Form {
+    fn rejected(self) -> bool {
+        self == Self::Rejected
+    }
+
+    fn layout(self) -> (&'static str, &'static [Column]) {
+        match self {
+            Self::Admitted => (FactsTag::TEXT, ADMITTED),
+            Self::Rejected => (FactsTag::TEXT, REJECTED),
+            Self::Blame => (BlameTag::TEXT, blame::COLUMNS),
+        }
+    }
+
+    fn cells(self, view: &FactView) -> Vec<String> {
+        match self {
+            Self::Admitted => cells(view),
+            Self::Rejected => rejected_cells(view),
+            Self::Blame => blame::cells(view),
+        }
+    }
+}
+
 pub(super) fn facts(args: &Facts, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-    let run = found(&args.of, reading)?;
-    let mut place = if args.rejected {
-        args.page.after.as_deref().map_or(Ok(0), rejected_cursor)?
+    let form = if args.rejected { Form::Rejected } else { Form::Admitted };
+    list(form, &args.of, &args.page, reading, output)
+}
+
+/// A page of facts or of rejected gists.
+pub(super) fn list(
+    form: Form,
+    of: &OneRun,
+    page: &Page,
+    reading: &Reading,
+    output: &mut Output,
+) -> Result<Exit, CliError> {
+    let run = found(of, reading)?;
+    let mut place = if form.rejected() {
+        page.after.as_deref().map_or(Ok(0), rejected_cursor)?
     } else {
-        cursor::<FactId>(&args.page)?.map_or(0, |after| after.index() + 1)
+        cursor::<FactId>(page)?.map_or(0, |after| after.index() + 1)
     };
     let loaded = reading.load(run)?;
-    let json = output.mode().is_json();
+    // People are not shown what a fact cost; which model was asked, only its calls say.
+    let calls = output.mode().is_json() || form == Form::Blame;
     let id = run.to_string();
-    let columns = if args.rejected { REJECTED } else { ADMITTED };
-    let layout =
-        Layout { schema: FactsTag::TEXT, run: Some(&id), columns, wrap: true, limit: args.page.limit };
+    let (schema, columns) = form.layout();
+    let layout = Layout { schema, run: Some(&id), columns, wrap: true, limit: page.limit };
     let mut listing = Listing::begin(output, layout)?;
     let mut next = None;
     'all: loop {
-        let chunk = chunk(&loaded.run, args.rejected, place);
+        let chunk = chunk(&loaded.run, form.rejected(), place);
         if chunk.is_empty() {
             break;
         }
-        let calls = spent(reading, run, &loaded.run, &*loaded.blobs, &chunk, json)?;
+        let spent = spent(reading, run, &loaded.run, &*loaded.blobs, &chunk, calls)?;
         for item in &chunk {
             if listing.is_full() {
-                next = (place > 0).then(|| cursor_at(args.rejected, place));
+                next = (place > 0).then(|| cursor_at(form.rejected(), place));
                 break 'all;
             }
-            let view = view(reading, run, &loaded.run, &*loaded.blobs, item, &calls, json)?;
-            listing.push(&view, || if args.rejected { rejected_cells(&view) } else { cells(&view) })?;
+            let view = view(reading, run, &loaded.run, &*loaded.blobs, item, &spent, calls)?;
+            listing.push(&view, || form.cells(&view))?;
             place += 1;
         }
     }
@@ -127,12 +172,11 @@ fn spent(
     state: &Run,
     blobs: &dyn Blobs,
     chunk: &[Item],
-    json: bool,
+    wanted: bool,
 ) -> Result<CallFold, CliError> {
     let fences = fences_of(chunk.iter().map(Item::proposal));
-    // People are not shown what a fact cost.
-    if !json || state.ledger().calls == 0 {
-        return Ok(CallFold::of_claims(if json { fences } else { BTreeSet::new() }));
+    if !wanted || state.ledger().calls == 0 {
+        return Ok(CallFold::of_claims(if wanted { fences } else { BTreeSet::new() }));
     }
     let first = fences.first().copied().unwrap_or(0);
     let ends = chunk
@@ -154,10 +198,10 @@ fn view(
     blobs: &dyn Blobs,
     item: &Item,
     calls: &CallFold,
-    json: bool,
+    ids: bool,
 ) -> Result<FactView, CliError> {
     // People are shown the entry's number, which the fact itself knows.
-    let entry = if json { reading.log.entry(&run, item.seq()).map_err(log_error)? } else { None };
+    let entry = if ids { reading.log.entry(&run, item.seq()).map_err(log_error)? } else { None };
     let entry = entry.map_or(Digest::ZERO, |sealed| sealed.id);
     Ok(match item {
         Item::Admitted(fact) => FactView::admitted(state, blobs, fact, entry, calls),

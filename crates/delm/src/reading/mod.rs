@@ -4,6 +4,7 @@
 //! nothing here writes to the process's own streams, ends it, or takes a run for over.
 
 mod agents;
+mod blame;
 mod calls;
 mod cat;
 pub(crate) mod check;
@@ -20,6 +21,8 @@ mod show;
 mod unfold;
 mod upkeep;
 mod verify;
+mod what_if;
+mod why;
 mod words;
 
 use delm_core::ids::{BadName, Digest};
@@ -49,6 +52,9 @@ pub(crate) fn run(
         Read::Queue(args) => queue::queue(args, reading, output),
         Read::Agents(args) => agents::agents(args, reading, output),
         Read::Facts(args) => facts::facts(args, reading, output),
+        Read::Why(args) => why::why(args, reading, output),
+        Read::WhatIf(args) => what_if::what_if(args, reading, output),
+        Read::Blame(args) => blame::blame(args, reading, output),
         Read::Calls(args) => calls::calls(args, reading, output),
         Read::Cat(args) => cat::cat(args, reading, output),
         Read::Unfold(args) => unfold::unfold(args, reading, output),

@@ -34,6 +34,14 @@ pub(super) fn named(output: &mut Output, name: &str, text: &str) -> Result<(), C
     Ok(())
 }
 
+/// Writes a text behind a margin of its first line and one of its further lines.
+pub(super) fn branch(output: &mut Output, first: &str, rest: &str, text: &str) -> Result<(), CliError> {
+    for (place, line) in lines(output, rest.width(), text).iter().enumerate() {
+        output.line(format!("{}{line}", if place == 0 { first } else { rest }).trim_end())?;
+    }
+    Ok(())
+}
+
 /// A heading.
 pub(super) fn heading(output: &mut Output, text: &str) -> Result<(), CliError> {
     let (bold, off) = if output.style().colour { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };

@@ -69,6 +69,7 @@ const LISTS: &[&str] = &[
     "ls",
     "facts",
     "facts --rejected",
+    "blame",
     "queue",
     "agents",
     "calls",
@@ -90,9 +91,16 @@ fn every_document_agrees_with_its_schema() {
             let list = checked(reading, list);
             assert!(list["next"].is_null() && list["items"].is_array());
         }
-        for one in
-            ["show", "verify", "replay", "unfold F1", "unfold F1 --level raw", "unfold S1.1 --level raw"]
-        {
+        for one in [
+            "show",
+            "verify",
+            "replay",
+            "unfold F1",
+            "unfold F1 --level raw",
+            "unfold S1.1 --level raw",
+            "why F1",
+            "why answer",
+        ] {
             checked(reading, one);
         }
         for what in ["S1", "S1.1", "F1", "T1", "a1", "answer"] {

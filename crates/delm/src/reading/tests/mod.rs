@@ -5,6 +5,8 @@
 mod json;
 mod people;
 mod sound;
+mod what_if;
+mod why;
 
 use std::fmt::Write as _;
 use std::path::Path;
