@@ -57,6 +57,12 @@ fn a_run_and_every_way_to_read_it() {
         "unfold F1",
         "unfold F1 --level raw",
         "unfold S1.1 --level raw",
+        "why answer",
+        "why F4 --dot",
+        "blame",
+        "what-if --without F1",
+        "show lamp@F2",
+        "facts lamp@head~4",
         "verify",
         "replay",
     ] {
@@ -85,6 +91,10 @@ fn a_run_and_every_document_of_it() {
         "cat answer",
         "unfold F1",
         "unfold F1 --level raw",
+        "why answer --limit 2",
+        "blame --limit 1",
+        "what-if --without F1 --limit 2",
+        "facts lamp@F1",
         "verify",
         "replay",
     ] {
@@ -345,7 +355,7 @@ fn quiet_is_quiet_and_lines_to_paste_find_the_store_and_the_budget() {
         .replace("DOLLARS", "2");
     let said = world.delm(line.strip_prefix("delm ").unwrap()).done().exit(0);
     assert!(said.stdout.contains("answer (text"), "the line that was pasted did not find the run: {said}");
-    world.delm("show --store kept").done().exit(0).shows("delm facts").shows(" --store kept");
+    world.delm("show --store kept").done().exit(0).shows("delm why").shows(" --store kept");
     let loud = world.delm("run --agents 1 --docs notes -- lamp").done().exit(0);
     assert!(loud.stderr.contains("left out: scan.pdf"), "{loud}");
     assert!(!loud.stdout.contains("--store"), "{loud}");
@@ -364,7 +374,9 @@ fn wrong_usage_in_both_forms() {
         ("run --docs notes --model gpt-5 Who?", 2),
         ("run --docs notes --set no_such=1 Who?", 2),
         ("show", 8),
-        ("show last@3", 2),
+        ("show last@3", 8),
+        ("show last@nowhere", 2),
+        ("rm last@3", 2),
         ("cat", 2),
         ("cancel", 2),
         ("export --format md", 2),

@@ -56,7 +56,7 @@ pub use self::what_if::{
     AnswerFate, CauseWord, ChangeView, FateCounts, FateView, FateWord, InfluenceFold, PartView, WhatIf,
     WhatIfTag, cannot_know,
 };
-pub use self::why::{Grounds, VisibleView, Why, WhyAnswer, WhyFact, WhyTag};
+pub use self::why::{Grounds, RangeView, VisibleView, Why, WhyAnswer, WhyFact, WhyTag};
 
 /// The text behind a hash; none if its bytes are gone. What is no UTF-8 is shown with replacement characters.
 fn text(blobs: &dyn Blobs, hash: &Digest) -> Option<String> {

@@ -25,6 +25,15 @@ tag!(/// The schema of `delm why`.
 /// Ranges of facts that a view holds at most.
 const RANGES_MAX: usize = 256;
 
+/// Facts one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RangeView {
+    /// The first.
+    pub first: Word<FactId>,
+    /// The last.
+    pub last: Word<FactId>,
+}
+
 /// What an author had in sight besides what it cited and read behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct VisibleView {
@@ -33,7 +42,7 @@ pub struct VisibleView {
     /// Facts merely in sight: in the prefix, not withdrawn in it, neither cited nor read behind.
     pub facts: u64,
     /// They, as ranges from first to last, ascending.
-    pub ranges: Vec<(Word<FactId>, Word<FactId>)>,
+    pub ranges: Vec<RangeView>,
     /// Ranges that are not listed: a view holds 256 at most.
     pub ranges_left_out: u64,
     /// Facts that the prefix shows as withdrawn.
@@ -53,7 +62,7 @@ impl VisibleView {
             ranges: ranges
                 .into_iter()
                 .take(RANGES_MAX)
-                .map(|(first, last)| (Word(first), Word(last)))
+                .map(|(first, last)| RangeView { first: Word(first), last: Word(last) })
                 .collect(),
             withdrawn: seen.withdrawn.len() as u64,
         }

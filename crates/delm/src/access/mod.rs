@@ -2,6 +2,7 @@
 //!
 //! Refuses to write: it opens, waits, and finds the run that a reference means.
 
+mod cut;
 mod export;
 mod open;
 mod position;
@@ -18,6 +19,7 @@ use delm_log::{Found, Log, LogError, RunInfo, Store, WholeLog};
 
 use crate::error::{CliError, Exit};
 use crate::refs::{RunName, RunRef};
+pub(crate) use cut::Cut;
 use export::ExportLog;
 pub(crate) use export::unopened;
 pub(crate) use open::{Holder, LOOKS_A_SECOND, Opened, Opening, READING, held, open_error};
@@ -34,15 +36,17 @@ pub(crate) struct Reading {
     pub(crate) store: Option<Arc<Store>>,
     /// The run that this process drives meanwhile, as the owner of the store.
     pub(crate) driven: Option<Digest>,
-    /// The one run of an export.
+    /// The one run of an export, or that was cut.
     only: Option<Digest>,
+    /// Where that run is cut.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl Reading {
     /// The runs of an open store.
     pub(crate) fn of_store(store: Arc<Store>) -> Self {
         let log: Arc<dyn Log> = store.clone();
-        Self { log: Arc::new(WholeLog::new(log)), store: Some(store), driven: None, only: None }
+        Self { log: Arc::new(WholeLog::new(log)), store: Some(store), driven: None, only: None, cut: None }
     }
 
     /// The same, in the process that drives a run of the store.
@@ -57,7 +61,7 @@ impl Reading {
     pub(crate) fn of_export(path: &Path) -> Result<Self, CliError> {
         let export = ExportLog::open(path)?;
         let only = Some(export.run());
-        Ok(Self { log: Arc::new(export), store: None, driven: None, only })
+        Ok(Self { log: Arc::new(export), store: None, driven: None, only, cut: None })
     }
 
     /// The run that a reference means.

@@ -92,6 +92,7 @@ pub(crate) fn command() -> Command {
     }
     command.styles(styles()).help_template(top_template()).before_help(top).after_help(
         "RUN is a prefix of a run's id, its name, `last`, or a path to an export; without it, the run begun last.\n\
+         RUN@POS, in the verbs that read one, is the run as it stood at an entry: a seq, `head~N`, an entry's id, or a label.\n\
          `delm VERB --help` says the rest.",
     )
 }

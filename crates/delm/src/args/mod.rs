@@ -14,7 +14,7 @@ use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{CliError, Exit};
 use crate::output::style::{ColorChoice, Mode};
-use crate::refs::RunRef;
+use crate::refs::RunAt;
 use value::{Wait, wait};
 
 /// Agents work a question out over documents; every step is in a durable, replayable log
@@ -154,7 +154,7 @@ pub(crate) enum Aside {
 
 impl Read {
     /// The run it names, if it is about one: an export is read, and no store opened.
-    pub(crate) fn run(&self) -> Option<RunRef> {
+    pub(crate) fn run(&self) -> Option<RunAt> {
         let named = match self {
             Self::Show(of) => &of.run,
             Self::Log(log) => &log.of.run,
@@ -172,7 +172,7 @@ impl Read {
                 Some(read::Checkable::Run(run)) => return Some(run.clone()),
                 Some(read::Checkable::Stdin) | None => return None,
             },
-            Self::Rm(rm) => return Some(rm.run.clone()),
+            Self::Rm(rm) => return Some(RunAt { run: rm.run.clone(), at: None }),
             Self::Ls(_) | Self::Backup(_) => return None,
         };
         Some(named.clone().unwrap_or_default())

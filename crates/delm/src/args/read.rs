@@ -13,7 +13,7 @@ use delm_core::ids::{AgentId, BadName, FactId, Label, Subject};
 
 use super::Later;
 use super::value::{Since, page_items, since};
-use crate::refs::{Made, RefError, RunRef, Thing};
+use crate::refs::{Made, RefError, RunAt, Thing};
 
 /// How much of a list to show.
 #[derive(Clone, Debug, Default, Args)]
@@ -71,9 +71,10 @@ pub(crate) struct Ls {
 /// A run alone: `delm show`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OneRun {
-    /// The run: a prefix of its id, its name, `last`, or a path to an export; the one begun last if not given
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<RunRef>,
+    /// The run: a prefix of its id, its name, `last`, or a path to an export; the one begun last if not given. Behind `@`
+    /// an entry, to see the run as it stood there: a seq, `head~N`, an entry's id, or a label (the entry that made it)
+    #[arg(value_name = "RUN[@POS]")]
+    pub(crate) run: Option<RunAt>,
 }
 
 /// A run and a page of a list of it: `delm queue`, `delm agents`, `delm calls`, `delm blame`.
@@ -139,8 +140,8 @@ pub(crate) struct Log {
 #[command(allow_missing_positional = true)]
 pub(crate) struct Cat {
     /// The run; the one begun last if not given
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<RunRef>,
+    #[arg(value_name = "RUN[@POS]")]
+    pub(crate) run: Option<RunAt>,
 
     /// A label (S3.2, F12, T7, a3, c5, answer) or the hash of a blob
     #[arg(value_name = "WHAT", required = true)]
@@ -170,8 +171,8 @@ pub(crate) enum LevelArg {
 #[command(allow_missing_positional = true)]
 pub(crate) struct Unfold {
     /// The run; the one begun last if not given
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<RunRef>,
+    #[arg(value_name = "RUN[@POS]")]
+    pub(crate) run: Option<RunAt>,
 
     /// A fact or unit, such as F12 or S3.2
     #[arg(value_name = "LABEL", required = true)]
@@ -187,8 +188,8 @@ pub(crate) struct Unfold {
 #[command(allow_missing_positional = true)]
 pub(crate) struct Why {
     /// The run; the one begun last if not given
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<RunRef>,
+    #[arg(value_name = "RUN[@POS]")]
+    pub(crate) run: Option<RunAt>,
 
     /// A fact such as F12, or `answer`
     #[arg(value_name = "LABEL", required = true)]
@@ -326,7 +327,7 @@ pub(crate) enum Checkable {
     /// Standard input.
     Stdin,
     /// A run of the store, or an export in a file.
-    Run(RunRef),
+    Run(RunAt),
 }
 
 impl FromStr for Checkable {
@@ -342,7 +343,7 @@ impl FromStr for Checkable {
 pub(crate) struct Check {
     /// The run: a prefix of its id, its name, `last`, a path to an export, or `-` for an export on standard input,
     /// also one that delm did not make; the one begun last if not given
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN[@POS]")]
     pub(crate) run: Option<Checkable>,
 
     /// Say what each invariant demands, and who can judge it

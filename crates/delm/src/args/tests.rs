@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use super::*;
-use crate::refs::RunRef;
+use crate::refs::{RunAt, RunRef};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::parse_from_list(words(line))
@@ -118,7 +118,7 @@ fn cat_and_unfold_take_the_last_run_when_none_is_named() {
     let Verb::Read(Read::Cat(cat)) = parse("delm cat F12").unwrap().verb else { panic!() };
     assert_eq!((cat.run, cat.what.to_string()), (None, "F12".to_owned()));
     let Verb::Read(Read::Cat(cat)) = parse("delm cat 7f3a c5 --prompt").unwrap().verb else { panic!() };
-    assert_eq!(cat.run, Some(RunRef::Prefix("7f3a".into())));
+    assert_eq!(cat.run, Some(RunAt { run: RunRef::Prefix("7f3a".into()), at: None }));
     let Verb::Read(Read::Unfold(unfold)) = parse("delm unfold S3.2 --level raw").unwrap().verb else {
         panic!()
     };
@@ -147,7 +147,8 @@ fn wrong_usage_is_refused_with_the_value_named() {
         ("delm run q --budget-usd 0", "leave it out"),
         ("delm run q --deadline 60", "90s"),
         ("delm run q --name last", "means a run already"),
-        ("delm show last@5", "RUN@POS"),
+        ("delm rm last@5", "RUN@POS"),
+        ("delm show last@nowhere", "is no position"),
         ("delm cat nothing", "names nothing"),
         ("delm cat", "WHAT"),
         ("delm cancel", "RUN"),

@@ -161,8 +161,7 @@ fn next(
     output: &mut Output,
 ) -> Result<(), CliError> {
     let run = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
-    let cited = view.citations.last().map(|cited| cited.fact.0);
-    let mut lines = next::lines(&ended.run, &run, cited, log, false)?;
+    let mut lines = next::lines(&ended.run, &run, log, false)?;
     if demo {
         lines.push("delm run --docs notes/ \"Your question?\"".to_owned());
     }

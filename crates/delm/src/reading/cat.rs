@@ -5,7 +5,7 @@
 use delm_core::ids::{AgentId, CallId, Digest, UnitId};
 use delm_wire::view::{CallView, Shown};
 
-use super::{none, prompt};
+use super::{meant, none, prompt};
 use crate::access::Reading;
 use crate::args::read::Cat;
 use crate::error::{CliError, Exit};
@@ -27,7 +27,7 @@ impl Found {
 }
 
 pub(super) fn cat(args: &Cat, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-    let run = reading.find(&args.run.clone().unwrap_or_default())?;
+    let run = meant(args.run.as_ref(), reading)?;
     if (args.prompt || args.reply) && !matches!(args.what, Thing::Call(_)) {
         let flag = if args.prompt { "--prompt" } else { "--reply" };
         return Err(CliError::usage(format!("{flag} is of a call, such as c5; {} is none", args.what)));

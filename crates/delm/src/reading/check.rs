@@ -14,10 +14,8 @@ use crate::access::Reading;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::output::human::{count, entries, plural};
-use crate::refs::RunRef;
 
-pub(super) fn of_run(run: &RunRef, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-    let run = reading.find(run)?;
+pub(super) fn of_run(run: Digest, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
     let mut auditor = Auditor::new();
     // A fault ends the audit, not the export: the report tells of it.
     export::lines(run, reading, |line| {

@@ -4,7 +4,7 @@
 
 use delm_core::ids::Digest;
 use delm_log::Found;
-use delm_wire::export::{Stored, WriteError, write};
+use delm_wire::export::{ExportError, Stored, WriteError, write};
 
 use super::fold::{Walk, info};
 use super::found;
@@ -47,6 +47,13 @@ pub(super) fn lines(
     };
     write(&first, entries, blob, take).map(drop).map_err(|error| match error {
         WriteError::Outside(error) => error,
+        WriteError::Run(ExportError::BlobMissing { hash }) if reading.cut.is_some() => {
+            let what =
+                format!("blob {hash} was redacted later than this position, and no entry up to it says so");
+            CliError::new("redacted", Exit::NotFound, what)
+                .hint("take the whole run, or a position behind the redaction")
+                .run(run.to_string())
+        }
         WriteError::Run(error) => CliError::new("corrupt", Exit::Integrity, error.to_string())
             .hint("`delm verify` names every place that is damaged")
             .run(run.to_string()),

@@ -32,7 +32,7 @@ use crate::args::Read;
 use crate::args::read::{OneRun, Page};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::refs::Thing;
+use crate::refs::{RunAt, RunRef, Thing};
 
 /// Runs a verb that reads, or one of upkeep that needs no more than a store. `gone` says that nothing more can come, or
 /// that nobody listens any more: `log -f` ends then, once it has written what there is.
@@ -40,6 +40,21 @@ use crate::refs::Thing;
 /// # Errors
 /// [`CliError`], not yet reported.
 pub(crate) fn run(
+    verb: &Read,
+    reading: &Reading,
+    output: &mut Output,
+    gone: &dyn Fn() -> bool,
+) -> Result<Exit, CliError> {
+    let named = verb.run().and_then(|named| named.at.map(|at| (named.run, at)));
+    let Some((run, at)) = named else { return read(verb, reading, output, gone) };
+    if matches!(verb, Read::Log(log) if log.follow) {
+        return Err(CliError::usage("log -f goes on as entries come, and a position stands still")
+            .hint("leave -f out, or @POS"));
+    }
+    read(verb, &reading.cut(&run, &at)?, output, gone)
+}
+
+fn read(
     verb: &Read,
     reading: &Reading,
     output: &mut Output,
@@ -61,7 +76,7 @@ pub(crate) fn run(
         Read::Export(args) => export::export(args, reading, output),
         Read::Verify(args) => verify::verify(args, reading, output),
         Read::Replay(args) => replay::replay(args, reading, output),
-        Read::Check(_) => check::of_run(&verb.run().unwrap_or_default(), reading, output),
+        Read::Check(_) => check::of_run(meant(verb.run().as_ref(), reading)?, reading, output),
         Read::Rm(args) => upkeep::rm(args, reading, output),
         Read::Backup(args) => upkeep::backup(args, reading, output),
     }
@@ -69,7 +84,12 @@ pub(crate) fn run(
 
 /// The run that a verb is about.
 fn found(of: &OneRun, reading: &Reading) -> Result<Digest, CliError> {
-    reading.find(&of.run.clone().unwrap_or_default())
+    meant(of.run.as_ref(), reading)
+}
+
+/// The run of this name, or the one begun last. Where in it, the reading knows.
+fn meant(named: Option<&RunAt>, reading: &Reading) -> Result<Digest, CliError> {
+    named.map_or_else(|| reading.find(&RunRef::Last), |named| reading.find(&named.run))
 }
 
 /// What a run does not have.

@@ -3,7 +3,6 @@
 //! Refuses to guess which total was reached: the log says it.
 
 use delm_core::event::{Event, PauseCause};
-use delm_core::ids::FactId;
 use delm_core::run::{Phase, Run};
 use delm_log::Log;
 
@@ -13,27 +12,22 @@ use crate::error::CliError;
 /// Entries looked at in one step, from the newest back.
 const PAGE: u64 = 64;
 
-/// What can be done with a run that people call `name`, whose answer cites `cited` last; `driven` says that a process
-/// is at it.
+/// What can be done with a run that people call `name`; `driven` says that a process is at it.
 ///
 /// # Errors
 /// The log cannot be read.
-pub(crate) fn lines(
-    run: &Run,
-    name: &str,
-    cited: Option<FactId>,
-    log: &dyn Log,
-    driven: bool,
-) -> Result<Vec<String>, CliError> {
+pub(crate) fn lines(run: &Run, name: &str, log: &dyn Log, driven: bool) -> Result<Vec<String>, CliError> {
     let mut lines = Vec::new();
     if driven && run.phase() == Phase::Running {
         lines.push(format!("delm log {name} -f"));
     } else if !matches!(run.phase(), Phase::Unborn | Phase::Ended(_)) {
         lines.push(format!("delm resume {name}{}", more(run, log)?));
     }
-    lines.push(format!("delm facts {name}"));
-    if let Some(label) = cited {
-        lines.push(format!("delm unfold {name} {label} --level raw"));
+    if run.answer().is_some() {
+        lines.push(format!("delm why {name} answer"));
+        lines.push(format!("delm blame {name}"));
+    } else {
+        lines.push(format!("delm facts {name}"));
     }
     lines.push(format!("delm replay {name}"));
     Ok(lines)

@@ -42,7 +42,7 @@ pub(super) fn replay(args: &Replay, reading: &Reading, output: &mut Output) -> R
         policy: recorded_policy(reading, run)?,
         blobs: &*blobs,
         // A text that was redacted later is missing from the beginning: the end of the log says so.
-        redacted: reading.load(run)?.run.redacted().size() > 0,
+        redacted: reading.uncut().load(run)?.run.redacted().size() > 0,
         state: Run::default(),
         corpus: None,
         view: nothing_yet(run, head),

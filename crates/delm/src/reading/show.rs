@@ -53,6 +53,7 @@ fn outcome(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -
     let words = match run.phase() {
         Phase::Paused(why) => format!("paused: {}", cause(why)),
         Phase::Stopping(why) => format!("stopping: {}", cause(why)),
+        Phase::Running | Phase::Unborn if reading.cut.is_some() => "live, at this entry".to_owned(),
         // One process holds a store: what it does not drive, nobody does.
         Phase::Running | Phase::Unborn if reading.store.is_none() => {
             "live: it had not ended when it was exported".to_owned()
@@ -221,6 +222,10 @@ fn next(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> R
         let more = if view.ready.len() > READY_SHOWN { ", …" } else { "" };
         paragraph(output, 2, &format!("ready: {}{more}", ready.join(", ")))?;
     }
+    if let Some(cut) = &reading.cut {
+        let what = format!("this is entry {}; the head of the run is {}", cut.seq, cut.head);
+        return paragraph(output, 2, &what);
+    }
     if reading.store.is_none() {
         return paragraph(
             output,
@@ -229,8 +234,7 @@ fn next(run: &Run, view: &ShowView, reading: &Reading, output: &mut Output) -> R
         );
     }
     let name = view.name.clone().unwrap_or_else(|| view.run.0.short(12));
-    let cited = view.citations.last().map(|cited| cited.fact.0);
-    for line in super::next::lines(run, &name, cited, &*reading.log, reading.driven == run.id())? {
+    for line in super::next::lines(run, &name, &*reading.log, reading.driven == run.id())? {
         // Not broken at the terminal's edge: what is pasted must be one line.
         output.line(&format!("  {}", harmless(&output.paste(&line))))?;
     }

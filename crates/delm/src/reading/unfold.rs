@@ -10,6 +10,7 @@ use delm_wire::name::Word;
 use delm_wire::view::{QuoteView, UnfoldTag, Unfolded};
 
 use super::fold::whole;
+use super::meant;
 use super::words::{heading, paragraph};
 use crate::access::{Reading, text_or};
 use crate::args::read::{LevelArg, Unfold};
@@ -18,7 +19,7 @@ use crate::output::Output;
 use crate::output::text::one_line;
 
 pub(super) fn unfold(args: &Unfold, reading: &Reading, output: &mut Output) -> Result<Exit, CliError> {
-    let run = reading.find(&args.run.clone().unwrap_or_default())?;
+    let run = meant(args.run.as_ref(), reading)?;
     let loaded = reading.load(run)?;
     let (state, blobs) = (&loaded.run, &*loaded.blobs);
     let view = match args.label {

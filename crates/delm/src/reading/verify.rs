@@ -55,15 +55,19 @@ fn of_run(run: Digest, reading: &Reading) -> Result<Verified, CliError> {
     let others = (others > 0).then(|| {
         format!("the chain and the blobs of {}: `delm verify --all` does", plural(others, "other run"))
     });
+    // The store's own check is of the whole run; the law was held against the entries up to the position.
+    let cut = reading.cut.as_ref().filter(|cut| cut.seq < cut.head);
+    let beyond = cut.map(|cut| format!("the law of entries {} to {}", cut.seq + 1, cut.head));
+    let blobs = report.as_ref().filter(|_| cut.is_none()).map(|(report, _)| report.blobs);
     Ok(Verified {
         run: Some(Word(run)),
         head: Some(head.into()),
         tree: Some(state.tree().into()),
         runs: 1,
         entries: state.tree().size(),
-        blobs: report.as_ref().map_or(named.saturating_sub(redacted), |(report, _)| report.blobs),
+        blobs: blobs.unwrap_or(named.saturating_sub(redacted)),
         redacted,
-        not_looked_at: others.into_iter().collect(),
+        not_looked_at: beyond.into_iter().chain(others).collect(),
         ..seen(report.as_ref())
     })
 }
@@ -181,6 +185,11 @@ fn missing(
     if reading.store.is_none() {
         return Ok(None);
     }
+    // What was redacted after the position is gone there too.
+    let redacted = match &reading.cut {
+        Some(cut) => cut.whole.load(run)?.run.redacted().clone(),
+        None => loaded.run.redacted().clone(),
+    };
     let (mut wanted, mut after) = (names.clone(), None);
     loop {
         let page = reading.log.blobs(&run, after.as_ref(), PAGE).map_err(log_error)?;
@@ -189,7 +198,7 @@ fn missing(
         for blob in &page {
             // What is of a fork's prefix its origin may have redacted since, and says so itself.
             let shared = loaded.run.origin().is_some_and(|origin| blob.seq <= origin.head.seq);
-            if !blob.redacted || shared || loaded.run.redacted().contains_key(&blob.hash) {
+            if !blob.redacted || shared || redacted.contains_key(&blob.hash) {
                 wanted.remove(&blob.hash);
             }
         }

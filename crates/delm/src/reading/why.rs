@@ -17,7 +17,7 @@ use delm_wire::name::Word;
 use delm_wire::view::{ClaimFold, Grounds, Why, WhyAnswer, WhyTag};
 
 use super::fold::{Walk, info, whole};
-use super::{cursor, none};
+use super::{cursor, meant, none};
 use crate::access::{Reading, log_error};
 use crate::args::read;
 use crate::error::{CliError, Exit};
@@ -29,7 +29,7 @@ pub(super) fn why(args: &read::Why, reading: &Reading, output: &mut Output) -> R
     if args.dot && output.mode().is_json() {
         return Err(CliError::usage("--dot is a drawing, and no JSON").hint("leave --json or --dot out"));
     }
-    let run = reading.find(&args.run.clone().unwrap_or_default())?;
+    let run = meant(args.run.as_ref(), reading)?;
     let after = cursor::<FactId>(&args.page)?;
     let loaded = reading.load(run)?;
     let steps =

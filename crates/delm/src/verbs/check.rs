@@ -16,17 +16,21 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::output::listing::{Column, Layout, Listing};
 use crate::reading::check::say;
-use crate::refs::RunRef;
+use crate::refs::{RunAt, RunRef};
 
 /// Whether a check is of no run of the store.
 pub(super) fn is_of_no_store(check: &Check) -> bool {
-    check.list || matches!(check.run, Some(Checkable::Stdin | Checkable::Run(RunRef::Export(_))))
+    check.list
+        || matches!(
+            check.run,
+            Some(Checkable::Stdin | Checkable::Run(RunAt { run: RunRef::Export(_), at: None }))
+        )
 }
 
 pub(super) fn check(check: &Check, environment: &Environment, output: &mut Output) -> Result<Exit, CliError> {
     match &check.run {
         Some(Checkable::Stdin) => judged("standard input", stdin().lock(), output),
-        Some(Checkable::Run(RunRef::Export(path))) => {
+        Some(Checkable::Run(RunAt { run: RunRef::Export(path), at: None })) => {
             let file = opened(&environment.directory().join(path), path)?;
             judged(&path.display().to_string(), BufReader::new(file), output)
         }

@@ -73,7 +73,7 @@ fn read(
     arguments: &[String],
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    if let Some(RunRef::Export(export)) = verb.run() {
+    if let Some(RunRef::Export(export)) = verb.run().map(|named| named.run) {
         return reading::run(verb, &Reading::of_export(&export)?, output, &|| true);
     }
     let writes = verb.writes();

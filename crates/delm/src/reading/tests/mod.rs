@@ -2,6 +2,7 @@
 //!
 //! Refuses canned output: every run here is driven by the engine, with the built-in reader or a scripted model.
 
+mod at;
 mod json;
 mod people;
 mod sound;

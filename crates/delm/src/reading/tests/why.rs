@@ -72,7 +72,7 @@ fn the_answer_has_its_finalizer_and_all_it_rests_on() {
     assert_eq!(answer["author"]["agent"], answer["claim"]["agent"]);
     assert_eq!(answer["claim"]["calls"][0]["purpose"], "finalize");
     assert_eq!((&answer["visible"]["notes"], &answer["visible"]["facts"]), (&3.into(), &1.into()));
-    assert_eq!(answer["visible"]["ranges"], serde_json::json!([["F1", "F1"]]));
+    assert_eq!(answer["visible"]["ranges"], serde_json::json!([{"first": "F1", "last": "F1"}]));
     assert_eq!(labels(&json(&world.reading, "why answer --depth 1")), ["F3", "F2"]);
     assert_eq!(labels(&json(&world.reading, "why F3 --depth 0")), ["F3"]);
     let facts = json(&world.reading, "facts");

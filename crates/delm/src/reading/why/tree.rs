@@ -162,8 +162,9 @@ fn taken_in(
 }
 
 fn in_sight(visible: &VisibleView) -> String {
-    let ranges = visible.ranges.iter().take(RANGES_SHOWN).map(|(first, last)| {
-        if first == last { first.0.to_string() } else { format!("{} to {}", first.0, last.0) }
+    let ranges = visible.ranges.iter().take(RANGES_SHOWN).map(|range| {
+        let (first, last) = (range.first.0, range.last.0);
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
     });
     let mut ranges: Vec<String> = ranges.collect();
     if visible.ranges.len() > RANGES_SHOWN || visible.ranges_left_out > 0 {
