@@ -154,6 +154,12 @@ fn places_and_changes_that_are_refused_leave_nothing_behind() {
     world.delm("fork last --drop F1 --dry-run").done().exit(0).says("dropped: F1");
     let plan = world.delm("fork last --drop F1 --dry-run --json").done().exit(0).json();
     assert_eq!((&plan["dropped"], plan["agents"].as_u64()), (&json!(["F1"]), Some(1)), "{plan}");
+    // What would fall without it is what the fork lets fall: two ways to the same set.
+    let fates = world.delm("what-if last --without F1 --json").done().exit(0).json();
+    let falls = fates["items"].as_array().unwrap().iter().filter(|item| item["fate"] == "falls");
+    let falls: Vec<_> = falls.map(|item| item["label"].clone()).collect();
+    let tainted = plan["tainted"].as_array().unwrap();
+    assert_eq!(falls, plan["dropped"].as_array().unwrap().iter().chain(tainted).cloned().collect::<Vec<_>>());
     let said = world.delm("fork last@2 --set attempts_max=5 --dry-run").done().exit(0);
     said.says("3 entries shared, 0 copied").says("1 change recorded: attempts_max=5");
     assert_eq!(world.runs(), std::slice::from_ref(&origin), "nothing was begun");

@@ -65,10 +65,13 @@ pub(super) fn what_if(args: &read::WhatIf, reading: &Reading, output: &mut Outpu
         next,
     };
     whole(blobs)?;
-    if people {
-        say(&view, output)?
-    } else {
-        output.json(&view)?
+    if !people {
+        output.json(&view)?;
+        return Ok(Exit::Success);
+    }
+    say(&view, output)?;
+    if reading.store.is_some() {
+        find_out(&change, run, output)?;
     }
     Ok(Exit::Success)
 }
@@ -89,6 +92,18 @@ fn change(args: &read::WhatIf, state: &Run, run: Digest) -> Result<Change, CliEr
         }
     }
     Ok(change)
+}
+
+/// How to know what a log cannot tell: let others work it out again.
+fn find_out(change: &Change, run: Digest, output: &mut Output) -> Result<(), CliError> {
+    let dropped: Vec<String> =
+        change.facts.union(&change.rejected).map(|label| format!(" --drop {label}")).collect();
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    heading(output, "to work them out again")?;
+    let line = output.paste(&format!("delm fork {}{}", run.short(12), dropped.concat()));
+    Ok(output.line(&format!("  {line}"))?)
 }
 
 fn say(view: &WhatIf, output: &mut Output) -> Result<(), CliError> {

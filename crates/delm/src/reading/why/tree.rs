@@ -175,10 +175,10 @@ fn in_sight(visible: &VisibleView) -> String {
         0 => String::new(),
         number => format!(", {} withdrawn", count(number)),
     };
-    let read = plural(visible.notes, "note");
+    let read = format!("of {} read", plural(visible.notes, "note"));
     match visible.facts {
-        0 => format!("of {read} no other fact{withdrawn}"),
-        number => format!("of {read} merely {}{ranges}{withdrawn}", plural(number, "fact")),
+        0 => format!("no other fact, {read}{withdrawn}"),
+        number => format!("merely {}{ranges}, {read}{withdrawn}", plural(number, "fact")),
     }
 }
 
