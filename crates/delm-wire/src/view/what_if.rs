@@ -94,6 +94,10 @@ pub struct FateView {
     pub author: Option<Word<AgentId>>,
     /// The statement.
     pub text: Option<String>,
+    /// It was withdrawn in the run already.
+    pub withdrawn: bool,
+    /// It rests, directly or not, on a fact that was withdrawn already.
+    pub tainted: bool,
 }
 
 /// What becomes of a part of the answer: a fact that it cites.
@@ -297,6 +301,8 @@ impl FateView {
             grade: Word(fact.grade),
             author: fact.proposal.author.map(Word),
             text: text(blobs, &fact.proposal.gist),
+            withdrawn: fact.withdrawn.is_some(),
+            tainted: fact.tainted,
         })
     }
 }
