@@ -117,7 +117,7 @@ pub(crate) enum Read {
     Why(read::Why),
     /// A line a fact: who found it, with which model, and on whose word it stands
     Blame(read::RunPage),
-    /// Which facts and which parts of the answer would fall without an agent, a fact or a verdict
+    /// What would fall without an agent, a fact or a verdict; calls no model
     WhatIf(read::WhatIf),
     /// Model calls of a run
     Calls(read::RunPage),
