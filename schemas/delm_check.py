@@ -912,7 +912,7 @@ class History:
 
     def on_verdict_given(self, data, entry):
         key = data["proposal"], data["task"], data["gist"]
-        self.verdicts.setdefault(key, []).append(data)
+        self.verdicts.setdefault(key, []).append({**data, "seq": entry["seq"]})
 
     def on_gist_admitted(self, data, entry):
         self.facts[data["label"]] = {**data, "entry": entry["id"], "seq": entry["seq"]}
@@ -968,7 +968,7 @@ class History:
             by[check["passed"]].append(check["check"])
         who = self.person(verdict["verifier"], verdict["fence"])
         return {
-            **who, "method": verdict["method"], "outcome": verdict["outcome"],
+            **who, "seq": verdict["seq"], "method": verdict["method"], "outcome": verdict["outcome"],
             "passed": by[True], "failed": by[False], "reason": self.text(verdict["reason"]),
         }
 

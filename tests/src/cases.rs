@@ -16,11 +16,13 @@ const USUAL: usize = 256;
 
 /// Files with properties: how many, how many cases each tries, and the words in which the file says so.
 const TABLE: &[(&str, usize, usize, &str)] = &[
+    ("crates/delm-core/src/influence/tests.rs", 4, USUAL, ""),
     ("crates/delm-core/src/text.rs", 1, USUAL, ""),
     ("crates/delm-core/src/text/quote.rs", 2, USUAL, ""),
     ("crates/delm-core/src/text/split.rs", 1, USUAL, ""),
     ("crates/delm-core/tests/check.rs", 2, USUAL, ""),
     ("crates/delm-core/tests/extractive.rs", 1, USUAL, ""),
+    ("crates/delm-core/tests/forks.rs", 1, 128, "proptest_config(config(128))"),
     ("crates/delm-core/tests/properties.rs", 2, 300, "proptest_config(config(300))"),
     ("crates/delm-log/tests/model.rs", 1, 48, "unwrap_or(48)"),
     ("crates/delm-oracle/tests/tamper.rs", 2, 300, "cases: 300,"),
